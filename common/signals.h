@@ -1,0 +1,14 @@
+/* SIGTERM, SIGINT and SIGHUP as callbacks on the loop; SIGPIPE is ignored. */
+#ifndef COMMON_SIGNALS_H
+#define COMMON_SIGNALS_H
+
+#include "common/loop.h"
+
+struct signals;
+
+/* `terminate(count)` at each SIGTERM or SIGINT, count from 1; `reload()` at SIGHUP. On the loop. */
+struct signals *signals_create(struct loop *loop, void (*terminate)(void *arg, unsigned count),
+                               void (*reload)(void *arg), void *arg) MUST_CHECK;
+void signals_destroy(struct signals **s);
+
+#endif
