@@ -1,0 +1,44 @@
+/*
+ * This end of the IPC (proto/README.md): attachment, listing, batches, heartbeats. Knows the bytes'
+ * order of events and nothing of what the records mean; those go to the handlers in bridge.c's
+ * table.
+ */
+#ifndef BRIDGE_AGENT_LINK_H
+#define BRIDGE_AGENT_LINK_H
+
+#include "common/loop.h"
+#include "proto/ipc.h"
+
+struct agent_link;
+
+struct agent_link_events {
+    /* ATTACHED came; the listing's records follow through `record`. */
+    void (*attached)(void *arg, const struct ipc_attached *attached);
+    /* LIST_END: the whole picture is there; declare now. */
+    void (*listed)(void *arg);
+    /* Any record from the agent but HELLO, HEARTBEAT, ATTACHED, LIST_END, REFUSED. */
+    void (*record)(void *arg, unsigned type, struct bytes body);
+    /* The agent, or our place with it, is lost: nothing that is queued may be sent any more. */
+    void (*detached)(void *arg, const char *reason);
+    /* The agent speaks another major version. */
+    void (*refused)(void *arg, const char *reason);
+    void *arg;
+};
+
+int agent_link_create(struct loop *loop, const char *ipc_url,
+                      const struct agent_link_events *events, struct agent_link **link_r,
+                      char *error_r, size_t error_size) MUST_CHECK;
+void agent_link_destroy(struct agent_link **link);
+bool agent_link_is_attached(const struct agent_link *link);              /* and listed */
+const uint8_t *agent_link_agent_instance(const struct agent_link *link); /* 16 octets; NULL: none */
+
+/* Records are appended between begin and end; batches are flushed at the turn's end, sooner when
+ * one grows beyond 64 KiB. ipc_put_submit(agent_link_begin(link), &submit); agent_link_end(link);
+ * Must be attached. */
+struct buf_writer *agent_link_begin(struct agent_link *link);
+void agent_link_end(struct agent_link *link);
+
+/* DETACH and a moment for it to leave. */
+void agent_link_detach(struct agent_link *link);
+
+#endif

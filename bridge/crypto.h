@@ -1,0 +1,19 @@
+/* The bridge's only OpenSSL file: hashes, sealing of the password, hardening of curl's TLS. */
+#ifndef BRIDGE_CRYPTO_H
+#define BRIDGE_CRYPTO_H
+
+#include "common/base.h"
+
+void crypto_sha1(const struct bytes *parts, size_t count, uint8_t digest_r[20]);
+void crypto_sha256(const struct bytes *parts, size_t count, uint8_t digest_r[32]);
+
+#define CRYPTO_SEAL_OVERHEAD 28 /* nonce and tag */
+/* Seals as proto/README.md, "The password", says. `sealed_r` has room for plain.len + overhead. */
+int crypto_seal(const uint8_t public_key[32], const uint8_t operator_id[16], uint64_t request,
+                struct bytes plain, uint8_t ephemeral_key_r[32], uint8_t *sealed_r, char *error_r,
+                size_t error_size) MUST_CHECK;
+
+/* For CURLOPT_SSL_CTX_FUNCTION: record buffers are wiped after use. */
+void crypto_harden_ssl_ctx(void *ssl_ctx);
+
+#endif
