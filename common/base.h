@@ -41,10 +41,10 @@ struct bytes {
 /* A broken invariant of ours: says where and aborts. Never for anything that a peer can cause. */
 void panic_at(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4) NORETURN;
 #define panic(...) panic_at(__FILE__, __LINE__, __VA_ARGS__)
-#define INVARIANT(cond) \
-    do { \
-        if (!(cond)) \
-            panic("broken invariant: %s", #cond); \
+#define INVARIANT(cond)                                                                            \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            panic("broken invariant: %s", #cond);                                                  \
     } while (0)
 
 /* Allocation that dies when there is no memory (out of memory is not survivable here). */

@@ -51,7 +51,8 @@ void ipc_channel_send(struct ipc_channel *c, const void *data, size_t len);
 size_t ipc_channel_queued(const struct ipc_channel *c);
 /* Nothing queued and the last send was taken; for a last word before closing. */
 bool ipc_channel_idle(const struct ipc_channel *c);
-/* Ends the current pipe (`down` follows); the listener goes on listening, the dialer dials again. */
+/* Ends the current pipe (`down` follows); the listener goes on listening, the dialer dials again.
+ */
 void ipc_channel_drop(struct ipc_channel *c);
 /* No callback runs after it returns. */
 void ipc_channel_destroy(struct ipc_channel **c);

@@ -45,8 +45,8 @@ static inline void list_remove(struct list *item)
 
 #define LIST_ENTRY(item, type, member) CONTAINER_OF(item, type, member)
 /* The entry that `it` points to may be removed inside the loop. */
-#define LIST_FOREACH(it, head) \
-    for (struct list *it = (head)->next, *it##_next = it->next; it != (head); \
+#define LIST_FOREACH(it, head)                                                                     \
+    for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                      \
          it = it##_next, it##_next = it->next)
 
 #endif

@@ -42,10 +42,11 @@ void log_capture_for_test(void (*fn)(const char *line));
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t count);
 
 #define LOG_FIELDS(...) ((const struct log_field[]){__VA_ARGS__})
-#define LOG_AT(level, msg, ...) \
-    do { \
-        if ((level) <= log_get_level()) \
-            log_write((level), (msg), LOG_FIELDS(__VA_ARGS__), ARRAY_LEN(LOG_FIELDS(__VA_ARGS__))); \
+#define LOG_AT(level, msg, ...)                                                                    \
+    do {                                                                                           \
+        if ((level) <= log_get_level())                                                            \
+            log_write((level), (msg), LOG_FIELDS(__VA_ARGS__),                                     \
+                      ARRAY_LEN(LOG_FIELDS(__VA_ARGS__)));                                         \
     } while (0)
 /* Each needs at least one field. */
 #define log_error(msg, ...) LOG_AT(LOG_ERROR, msg, __VA_ARGS__)

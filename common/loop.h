@@ -27,15 +27,17 @@ void loop_turn(struct loop *loop, int max_wait_ms);
 void loop_stop(struct loop *loop);
 
 /* The monotonic time at which the current turn's work began; for stamps that need not be exact. */
-mono_t loop_now(const struct loop *loop);
+mono_t loop_now(struct loop *loop);
 /* When the loop last came round; may be read from any thread (the health check). */
 mono_t loop_last_turn(const struct loop *loop);
 
-/* Any thread: `fn(arg)` runs on the loop's thread in order of posting. Wakes the loop once a burst. */
+/* Any thread: `fn(arg)` runs on the loop's thread in order of posting. Wakes the loop once a burst.
+ */
 void loop_post(struct loop *loop, void (*fn)(void *arg), void *arg);
 
 /* A hook runs once at the end of the turn in which it was scheduled (or of the next when scheduled
- * by another hook). Embedded by its owner; scheduling twice in a turn is once; cancel before freeing. */
+ * by another hook). Embedded by its owner; scheduling twice in a turn is once; cancel before
+ * freeing. */
 struct loop_hook {
     void (*fn)(void *arg);
     void *arg;
@@ -56,7 +58,8 @@ struct timer {
 };
 void timer_init(struct timer *t, struct loop *loop, void (*fn)(void *arg), void *arg);
 void timer_start_ms(struct timer *t, int64_t delay_ms);
-void timer_start_at(struct timer *t, mono_t due); /* nanosecond `due`; fires within about 1 ms after */
+void timer_start_at(struct timer *t,
+                    mono_t due); /* nanosecond `due`; fires within about 1 ms after */
 void timer_stop(struct timer *t);
 bool timer_is_active(const struct timer *t);
 

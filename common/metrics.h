@@ -2,23 +2,15 @@
 #ifndef COMMON_METRICS_H
 #define COMMON_METRICS_H
 
-#include "common/base.h"
-
-struct text { /* growable, NUL-terminated */
-    char *data;
-    size_t len, size;
-};
-void text_append(struct text *t, const char *data, size_t len);
-void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void text_free(struct text *t);
+#include "common/text.h"
 
 /* # HELP and # TYPE ("counter", "gauge", "histogram"). */
 void metrics_family(struct text *out, const char *name, const char *type, const char *help);
 struct metrics_label {
     const char *name, *value; /* value is escaped */
 };
-void metrics_u64(struct text *out, const char *name, const struct metrics_label *labels, size_t count,
-                 uint64_t value);
+void metrics_u64(struct text *out, const char *name, const struct metrics_label *labels,
+                 size_t count, uint64_t value);
 void metrics_double(struct text *out, const char *name, const struct metrics_label *labels,
                     size_t count, double value);
 

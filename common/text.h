@@ -1,0 +1,17 @@
+/* Growable text, always NUL-terminated once something was appended. Starts as {0}. */
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
+
+#include "common/base.h"
+
+struct text {
+    char *data; /* NULL while nothing was appended */
+    size_t len, size;
+};
+void text_append(struct text *t, const char *data, size_t len);
+void text_puts(struct text *t, const char *cstr);
+void text_printf(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Releases the memory; the text is {0} again. */
+void text_free(struct text *t);
+
+#endif
