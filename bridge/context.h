@@ -1,0 +1,32 @@
+/*
+ * The context that travels with a submit_sm through the agent and back (proto/README.md): all that
+ * a bridge which never saw the message needs to settle it. Versioned by its first octet; a decoder
+ * skips what later versions append. ≤ 512 octets; holds no number and no text.
+ */
+#ifndef BRIDGE_CONTEXT_H
+#define BRIDGE_CONTEXT_H
+
+#include "common/buf.h"
+
+struct context {
+    char ack_subject[256];
+    char message_id[37]; /* the platform's */
+    uint8_t message_id_known;
+    uint8_t segment, segments; /* 1 … n */
+    uint8_t strategy;          /* 0 single, 1 csms, 2 tlv */
+    uint16_t concat_ref;
+    uint8_t data_coding;
+    uint8_t attempt;
+    int64_t not_after_ms;
+    uint64_t destination_digest; /* of the normalised destination address: tells recipients apart */
+    char traceparent[56];        /* empty: none */
+    uint8_t has_original_operator;
+    uint8_t original_operator[16];
+    uint8_t unknown_resubmits; /* how often it was sent again after an unknown outcome */
+};
+
+/* False: does not fit into `size`. */
+bool context_encode(const struct context *c, uint8_t *out, size_t size, size_t *len_r) MUST_CHECK;
+bool context_decode(struct bytes in, struct context *c_r) MUST_CHECK;
+
+#endif

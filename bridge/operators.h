@@ -1,0 +1,117 @@
+/*
+ * The configured operators: settings, what the agent last said of each, and the counters that
+ * /metrics shows. One struct per operator, found by id; the paths (mt_*, dlr_*, tps, failover,
+ * credentials) hang their own state onto it.
+ */
+#ifndef BRIDGE_OPERATORS_H
+#define BRIDGE_OPERATORS_H
+
+#include "bridge/operator_settings.h"
+#include "common/list.h"
+#include "common/metrics.h"
+#include "proto/ipc.h"
+
+#define OPERATOR_MAX_ROWS 64 /* binds × 2 shown in /sessions */
+
+/* One bind as the agent last described it: a row of /sessions. */
+struct operator_session {
+    bool present;
+    uint8_t bind, bind_mode, state;
+    char phase[25];
+    int64_t since_ms, last_bound_ms;
+    uint32_t reconnect_attempts, window_limit, window_used, refused_status, enquire_rtt_us;
+    uint8_t sc_interface_version;
+    char peer[65], tls[65], reason[201];
+    int64_t tls_expiry_ms;
+};
+
+/* Why an operator sends nothing just now (issue: a labelled gauge and /sessions/{operatorId}). */
+enum limiter {
+    LIMITER_EMPTY,
+    LIMITER_TOKENS,
+    LIMITER_WINDOW,
+    LIMITER_UNBOUND,
+    LIMITER_THROTTLED,
+    LIMITER_REDIS,
+    LIMITER_PAUSED,
+    LIMITER_COUNT
+};
+extern const char *const limiter_names[LIMITER_COUNT];
+
+struct operator_counters {
+    uint64_t submit_success, submit_error, submit_throttled, submit_unknown;
+    uint64_t segments_csms, segments_tlv;
+    uint64_t commands_fetched, commands_redelivered, commands_invalid, commands_expired,
+        commands_rejected, commands_settled, commands_dead_lettered, commands_failed_over;
+    uint64_t retries;
+    uint64_t dlr_received[8]; /* by enum receipt state, proto/receipt.h */
+    uint64_t dlr_published, dlr_duplicate, dlr_correlation_not_found, dlr_parked, dlr_given_up;
+    uint64_t mo_published, mo_refused;
+    uint64_t tps_throttle; /* times a ready command had to wait for tokens */
+    uint64_t credentials_fetched, credentials_failed;
+    uint64_t health_published;
+};
+
+struct mt_operator;       /* mt.h: consumer, fetched commands, credits */
+struct dlr_operator;      /* dlr.h: receipts under way */
+struct tps_operator;      /* tps.h: share of the limit */
+struct failover_operator; /* failover.h */
+
+struct operator
+{
+    uint8_t id[IPC_OPERATOR_ID_SIZE];
+    char id_text[37]; /* lower-case uuid */
+    struct operator_settings settings;
+    uint32_t tag;  /* of its consumer at the jetstream adapter; index in the table, stable */
+    bool paused;   /* ctl pause */
+    bool dropping; /* removed from the configuration; DROP was sent */
+
+    /* As the agent last said. */
+    struct operator_session rows[OPERATOR_MAX_ROWS];
+    uint8_t health; /* enum ipc_health_status */
+    bool failed_over;
+    int64_t credentials_ms;
+    char host[256];
+    uint16_t port;
+    uint8_t bind_mode;
+    uint32_t tps_limit;
+    bool has_credentials;
+    uint8_t backup_id[IPC_OPERATOR_ID_SIZE];
+    bool has_backup;
+    uint64_t stats[IPC_STATS_COUNT];
+
+    struct operator_counters counters;
+    struct histogram submit_duration; /* seconds, submit_sm to its response */
+    struct histogram token_wait;      /* seconds a command waited for tokens */
+
+    struct mt_operator *mt;
+    struct dlr_operator *dlr;
+    struct tps_operator *tps;
+    struct failover_operator *failover;
+};
+
+struct operators;
+
+struct operators *operators_create(void) MUST_CHECK;
+void operators_destroy(struct operators **ops);
+struct operator*
+    operators_find(const struct operators *ops, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
+struct operator* operators_find_text(const struct operators *ops, const char *id_text);
+struct operator* operators_by_tag(const struct operators *ops, uint32_t tag);
+/* In order of configuration; `index` 0 … count-1. */
+size_t operators_count(const struct operators *ops);
+struct operator* operators_at(const struct operators *ops, size_t index);
+/* Known already: takes the new settings. Takes over what `settings` owns. */
+struct operator* operators_put(struct operators *ops, struct operator_settings *settings);
+void operators_remove(struct operators *ops, struct operator** op);
+
+/* What the agent tells, into the struct. */
+void operators_note_session(struct operator* op, const struct ipc_session *s);
+void operators_note_session_gone(struct operator* op, const struct ipc_session_gone *s);
+void operators_note_state(struct operator* op, const struct ipc_operator_state *s);
+void operators_note_stats(struct operator* op, const struct ipc_stats *s);
+/* At least one bind can transmit (BOUND or FAILBACK, transceiver or transmitter). */
+bool operators_can_transmit(const struct operator* op);
+const char *operators_name(const struct operator* op); /* operatorName, else the id */
+
+#endif
