@@ -1,0 +1,148 @@
+/*
+ * The numbers of SMPP 3.4 (Issue 1.2) that both processes share: command ids, limits, bits, tags.
+ * Sections (§) are those of the specification. Limits of C-octet strings count their NUL, as there.
+ */
+#ifndef PROTO_SMPP_H
+#define PROTO_SMPP_H
+
+#define SMPP_HEADER_SIZE 16 /* §3.2 */
+#define SMPP_VERSION 0x34   /* §5.2.4 */
+#define SMPP_RESPONSE 0x80000000u
+
+/* §5.1.2.1 */
+enum smpp_command {
+    SMPP_BIND_RECEIVER = 0x00000001,
+    SMPP_BIND_TRANSMITTER = 0x00000002,
+    SMPP_QUERY_SM = 0x00000003,
+    SMPP_SUBMIT_SM = 0x00000004,
+    SMPP_DELIVER_SM = 0x00000005,
+    SMPP_UNBIND = 0x00000006,
+    SMPP_REPLACE_SM = 0x00000007,
+    SMPP_CANCEL_SM = 0x00000008,
+    SMPP_BIND_TRANSCEIVER = 0x00000009,
+    SMPP_OUTBIND = 0x0000000B,
+    SMPP_ENQUIRE_LINK = 0x00000015,
+    SMPP_SUBMIT_MULTI = 0x00000021,
+    SMPP_ALERT_NOTIFICATION = 0x00000102,
+    SMPP_DATA_SM = 0x00000103,
+};
+/* Responses are the request's id with the top bit; an enum's constants are int in C11. */
+#define SMPP_GENERIC_NACK 0x80000000u
+#define SMPP_BIND_RECEIVER_RESP 0x80000001u
+#define SMPP_BIND_TRANSMITTER_RESP 0x80000002u
+#define SMPP_SUBMIT_SM_RESP 0x80000004u
+#define SMPP_DELIVER_SM_RESP 0x80000005u
+#define SMPP_UNBIND_RESP 0x80000006u
+#define SMPP_BIND_TRANSCEIVER_RESP 0x80000009u
+#define SMPP_ENQUIRE_LINK_RESP 0x80000015u
+#define SMPP_DATA_SM_RESP 0x80000103u
+
+/* §5.1.4; a peer may use others, which are returned as they came. */
+#define SMPP_SEQUENCE_MIN 0x00000001u
+#define SMPP_SEQUENCE_MAX 0x7FFFFFFFu
+
+/* The statuses that code refers to by name; all of them are in smpp_status.def. */
+#define SMPP_ROK 0x00u
+#define SMPP_RINVMSGLEN 0x01u
+#define SMPP_RINVCMDLEN 0x02u
+#define SMPP_RINVCMDID 0x03u
+#define SMPP_RINVBNDSTS 0x04u
+#define SMPP_RALYBND 0x05u
+#define SMPP_RSYSERR 0x08u
+#define SMPP_RBINDFAIL 0x0Du
+#define SMPP_RINVPASWD 0x0Eu
+#define SMPP_RINVSYSID 0x0Fu
+#define SMPP_RMSGQFUL 0x14u
+#define SMPP_RTHROTTLED 0x58u
+#define SMPP_RX_T_APPN 0x64u
+#define SMPP_RX_P_APPN 0x65u
+#define SMPP_RX_R_APPN 0x66u
+#define SMPP_RUNKNOWNERR 0xFFu
+
+/* Field sizes with their NUL (§4.1, §4.4). */
+#define SMPP_SYSTEM_ID_SIZE 16
+#define SMPP_PASSWORD_SIZE 9
+#define SMPP_SYSTEM_TYPE_SIZE 13
+#define SMPP_ADDRESS_RANGE_SIZE 41
+#define SMPP_SERVICE_TYPE_SIZE 6
+#define SMPP_ADDRESS_SIZE 21
+#define SMPP_MESSAGE_ID_SIZE 65
+#define SMPP_TIME_SIZE 17 /* or 1, when empty */
+/* Octets. */
+#define SMPP_SHORT_MESSAGE_MAX 254 /* §5.2.21 */
+#define SMPP_PAYLOAD_MAX 65535     /* the TLV's own length field */
+
+/* esm_class, §5.2.12 */
+#define SMPP_ESM_MODE_MASK 0x03
+#define SMPP_ESM_DATAGRAM 0x01
+#define SMPP_ESM_FORWARD 0x02
+#define SMPP_ESM_STORE_AND_FORWARD 0x03
+#define SMPP_ESM_TYPE_MASK 0x3C
+#define SMPP_ESM_RECEIPT 0x04
+#define SMPP_ESM_DELIVERY_ACK 0x08 /* by the phone */
+#define SMPP_ESM_MANUAL_ACK 0x10
+#define SMPP_ESM_CONVERSATION_ABORT 0x18
+#define SMPP_ESM_INTERMEDIATE 0x20
+#define SMPP_ESM_UDHI 0x40
+#define SMPP_ESM_REPLY_PATH 0x80
+
+/* registered_delivery, §5.2.17 */
+#define SMPP_REGISTERED_NONE 0x00
+#define SMPP_REGISTERED_FINAL 0x01
+#define SMPP_REGISTERED_FAILURE 0x02
+#define SMPP_REGISTERED_INTERMEDIATE 0x10
+
+/* data_coding, §5.2.19; class 0 (flash) as GSM 03.38 §4 writes it */
+#define SMPP_CODING_DEFAULT 0x00
+#define SMPP_CODING_ASCII 0x01
+#define SMPP_CODING_BINARY2 0x02
+#define SMPP_CODING_LATIN1 0x03
+#define SMPP_CODING_BINARY 0x04
+#define SMPP_CODING_UCS2 0x08
+#define SMPP_CODING_FLASH_GSM7 0x10
+#define SMPP_CODING_FLASH_UCS2 0x18
+
+/* type_of_number, §5.2.5, and numbering_plan_indicator, §5.2.6 */
+#define SMPP_TON_UNKNOWN 0
+#define SMPP_TON_INTERNATIONAL 1
+#define SMPP_TON_NATIONAL 2
+#define SMPP_TON_NETWORK 3
+#define SMPP_TON_SUBSCRIBER 4
+#define SMPP_TON_ALPHANUMERIC 5
+#define SMPP_TON_ABBREVIATED 6
+#define SMPP_TON_MAX 7
+#define SMPP_NPI_UNKNOWN 0
+#define SMPP_NPI_E164 1
+#define SMPP_NPI_MAX 18
+
+#define SMPP_PRIORITY_MAX 3 /* §5.2.14 */
+
+/* message_state, §5.2.28; 0 and 9 are of SMPP 5.0 */
+enum smpp_message_state {
+    SMPP_STATE_SCHEDULED = 0,
+    SMPP_STATE_ENROUTE = 1,
+    SMPP_STATE_DELIVERED = 2,
+    SMPP_STATE_EXPIRED = 3,
+    SMPP_STATE_DELETED = 4,
+    SMPP_STATE_UNDELIVERABLE = 5,
+    SMPP_STATE_ACCEPTED = 6,
+    SMPP_STATE_UNKNOWN = 7,
+    SMPP_STATE_REJECTED = 8,
+    SMPP_STATE_SKIPPED = 9,
+};
+
+/* Tags of optional parameters, §5.3.2 */
+#define SMPP_TLV_DEST_ADDR_SUBUNIT 0x0005
+#define SMPP_TLV_ADDITIONAL_STATUS_INFO 0x001D
+#define SMPP_TLV_RECEIPTED_MESSAGE_ID 0x001E
+#define SMPP_TLV_USER_MESSAGE_REFERENCE 0x0204
+#define SMPP_TLV_SAR_MSG_REF_NUM 0x020C
+#define SMPP_TLV_SAR_TOTAL_SEGMENTS 0x020E
+#define SMPP_TLV_SAR_SEGMENT_SEQNUM 0x020F
+#define SMPP_TLV_SC_INTERFACE_VERSION 0x0210
+#define SMPP_TLV_NETWORK_ERROR_CODE 0x0423
+#define SMPP_TLV_MESSAGE_PAYLOAD 0x0424
+#define SMPP_TLV_DELIVERY_FAILURE_REASON 0x0425
+#define SMPP_TLV_MESSAGE_STATE 0x0427
+
+#endif
