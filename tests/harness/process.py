@@ -91,15 +91,15 @@ class Process:
         return wait_for(find, timeout, f"{self.name} says {text!r}; last lines:\n"
                         + "\n".join(self.lines[-5:]))
 
-    def signal(self, number):
+    def send_signal(self, number):
         os.kill(self.pid, number)
 
     def pause(self):
-        self.signal(signal.SIGSTOP)
+        self.send_signal(signal.SIGSTOP)
         self._paused = True
 
     def resume(self):
-        self.signal(signal.SIGCONT)
+        self.send_signal(signal.SIGCONT)
         self._paused = False
 
     def kill(self):
@@ -120,7 +120,7 @@ class Process:
         if self.alive():
             if self._paused:
                 self.resume()
-            self.signal(number)
+            self.send_signal(number)
         try:
             return self.wait(timeout)
         except subprocess.TimeoutExpired:
