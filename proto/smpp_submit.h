@@ -10,10 +10,10 @@ struct smpp_submit_resp {
     struct bytes tlvs; /* the well-formed ones: additional_status_info_text and vendors' own */
 };
 
-/* Never fails. Seen with an error status: nothing, one NUL, an id, or parameters straight after the
- * header; with ESME_ROK: no body, or an id without NUL or longer than 64 octets (cut). What cannot
- * be an id (control characters, 8-bit octets) is none. */
-void smpp_submit_resp_decode(uint32_t status, struct bytes body, struct smpp_submit_resp *resp_r);
+/* Never fails, whatever the status. Seen: no body, one NUL, parameters straight after the header,
+ * an id without NUL or longer than 64 octets (cut). What cannot be an id (control characters, 8-bit
+ * octets) is none. */
+void smpp_submit_resp_decode(struct bytes body, struct smpp_submit_resp *resp_r);
 
 /* The body for a message id of at most 64 octets; for simulators and tests. */
 bool smpp_submit_resp_encode(const char *message_id, uint8_t *out, size_t size,
