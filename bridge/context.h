@@ -26,7 +26,13 @@ struct context {
 };
 
 /* False: does not fit into `size`. */
+#define CONTEXT_MAX 512
 bool context_encode(const struct context *c, uint8_t *out, size_t size, size_t *len_r) MUST_CHECK;
 bool context_decode(struct bytes in, struct context *c_r) MUST_CHECK;
+
+/* Of an address as it stands in a PDU or a command. A guard, not an identity: it looks at the last
+ * eight digits only, since an MNO may phrase a number nationally, with '+' or with "00"; addresses
+ * without digits are taken as they are. Never 0. */
+uint64_t context_destination_digest(const char *address, size_t len);
 
 #endif

@@ -60,7 +60,7 @@ struct failover_operator; /* failover.h */
 struct operator
 {
     uint8_t id[IPC_OPERATOR_ID_SIZE];
-    char id_text[37]; /* lower-case uuid */
+    char id_text[UUID_TEXT_SIZE]; /* lower case */
     struct operator_settings settings;
     uint32_t tag;  /* of its consumer at the jetstream adapter; index in the table, stable */
     bool paused;   /* ctl pause */
