@@ -147,7 +147,7 @@ class NatsClient:
 
     def _answer(self, message):
         slot = self._waiting.get(message.subject)
-        if slot:
+        if slot is not None:
             slot.append(message)
 
     def subscribe(self, subject, handler):
