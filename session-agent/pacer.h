@@ -1,0 +1,53 @@
+/*
+ * The last guard of tpsLimit: an exact sliding log of one operator's submit_sm writes, over all its
+ * binds. Pure over mono_t; the caller says what time it is.
+ *
+ * The hard rule: with limit r the r-th last write lies at least PACER_WINDOW_NS (1.010 s) back. So
+ * any window of 1.010 s holds at most the limit that was in force at the last write in it, whatever
+ * came before: this also bounds windows that span a change of the limit.
+ *
+ * The soft rule: writes are spaced PACER_PERIOD_NS / r (1.0125 s / r), that is 98.77 % of r. The
+ * 2.5 ms a second between the two are what late wake-ups may cost before the hard rule bites, and
+ * what dissolves the bursts that catching up makes (otherwise the log would repeat their pattern
+ * for ever). Who wakes up late catches up for at most PACER_CATCH_UP_NS; what lies further back is
+ * lost. 97 % of r are reached as long as stalls beyond the catch-up cost less than 17 ms a second.
+ */
+#ifndef SESSION_AGENT_PACER_H
+#define SESSION_AGENT_PACER_H
+
+#include "common/base.h"
+#include "common/clock.h"
+
+#define PACER_WINDOW_NS (NS_PER_S + 10 * NS_PER_MS)
+#define PACER_PERIOD_NS (NS_PER_S + 25 * NS_PER_MS / 2)
+#define PACER_CATCH_UP_NS (20 * NS_PER_MS)
+#define PACER_LIMIT_MAX 100000u /* per second; 8 bytes of log each */
+#define PACER_NEVER INT64_MAX
+
+struct pacer;
+
+/* A pacer without memory: nothing may be written for PACER_WINDOW_NS from `now`, and nothing before
+ * the first limit. */
+struct pacer *pacer_create(mono_t now) MUST_CHECK;
+void pacer_destroy(struct pacer **p);
+
+/* Writes per second, at once; 0 pauses; above PACER_LIMIT_MAX counts as that. The log is kept. */
+void pacer_set_limit(struct pacer *p, uint32_t per_second, mono_t now);
+uint32_t pacer_limit(const struct pacer *p);
+
+/* How long from now until the next submit_sm may be written: 0: now; PACER_NEVER: paused. Ask only
+ * when one is ready to go: an answer above 0 counts as a wait, once until the next write. */
+int64_t pacer_next_ns(struct pacer *p, mono_t now);
+/* One was handed to the output buffer. Only after pacer_next_ns() said 0 for this `now`. */
+void pacer_wrote(struct pacer *p, mono_t now);
+/* What was handed over since the last call has reached the socket only now: its stamps become
+ * `now`. Call after each flush, with the clock read after it. */
+void pacer_flushed(struct pacer *p, mono_t now);
+
+uint64_t pacer_waits(const struct pacer *p);
+/* The most writes in any window of 1 s so far. */
+uint32_t pacer_peak(const struct pacer *p);
+/* Writes in the last full second (counted on a fixed grid of seconds). */
+uint32_t pacer_last_second(struct pacer *p, mono_t now);
+
+#endif
