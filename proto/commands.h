@@ -8,8 +8,6 @@
 #include "proto/split.h"
 #include "proto/uuid.h"
 
-#define COMMAND_TLVS_MAX 16
-#define COMMAND_TLV_VALUE_MAX 254
 #define COMMAND_BINARY_MAX 35700 /* octets of dataHex: 255 segments of 140 */
 
 /* Views point into `json`, which the command owns. */
@@ -31,10 +29,10 @@ struct command {
     int64_t enqueued_at_ms, expires_at_ms, scheduled_at_ms; /* unix */
     /* What the command sets wins over what is inferred and over the operator's settings; -1: not
      * set. */
-    int priority;            /* 0..3 */
-    int registered_delivery; /* 0..31 */
-    int source_ton, source_npi, dest_ton, dest_npi;
-    struct bytes tlvs; /* encoded; empty when none */
+    int priority;                                   /* 0..3 */
+    int registered_delivery;                        /* 0..31 */
+    int source_ton, source_npi, dest_ton, dest_npi; /* `to` and `from` hold the inferred ones */
+    struct bytes tlvs;                              /* encoded; empty when none */
     /* Whether some TON or NPI was given is visible above; `to` and `from` hold the inferred ones.
      */
     uint8_t *owned; /* memory behind binary and tlvs */

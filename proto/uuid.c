@@ -1,0 +1,71 @@
+/* UUIDs between text and octets. */
+#include "common/str.h"
+#include "proto/uuid.h"
+
+static bool is_dash_position(size_t i)
+{
+    return i == 8 || i == 13 || i == 18 || i == 23;
+}
+
+bool uuid_parse(const char *s, size_t len, struct uuid *uuid_r)
+{
+    if (len != UUID_TEXT_SIZE - 1)
+        return false;
+    struct uuid uuid;
+    size_t n = 0;
+    for (size_t i = 0; i < len;) {
+        if (is_dash_position(i)) {
+            if (s[i++] != '-')
+                return false;
+            continue;
+        }
+        int high = str_hex_digit(s[i]);
+        int low = str_hex_digit(s[i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        uuid.octets[n++] = (uint8_t)(high << 4 | low);
+        i += 2;
+    }
+    *uuid_r = uuid;
+    return true;
+}
+
+void uuid_format(const struct uuid *uuid, char out[UUID_TEXT_SIZE])
+{
+    char hex[2 * UUID_SIZE + 1];
+    str_hex_encode(uuid->octets, UUID_SIZE, hex);
+    const char *from = hex;
+    for (size_t i = 0; i < UUID_TEXT_SIZE - 1; i++)
+        out[i] = is_dash_position(i) ? '-' : *from++;
+    out[UUID_TEXT_SIZE - 1] = '\0';
+}
+
+bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+    return memcmp(a->octets, b->octets, UUID_SIZE) == 0;
+}
+
+bool uuid_is_nil(const struct uuid *uuid)
+{
+    static const struct uuid nil;
+    return uuid_equal(uuid, &nil);
+}
+
+static struct uuid with_version(const uint8_t octets[UUID_SIZE], uint8_t version)
+{
+    struct uuid uuid;
+    memcpy(uuid.octets, octets, UUID_SIZE);
+    uuid.octets[6] = (uint8_t)((uuid.octets[6] & 0x0F) | (version << 4));
+    uuid.octets[8] = (uint8_t)((uuid.octets[8] & 0x3F) | 0x80);
+    return uuid;
+}
+
+struct uuid uuid5_from_sha1(const uint8_t digest[UUID_SHA1_SIZE])
+{
+    return with_version(digest, 5);
+}
+
+struct uuid uuid4_from_random(const uint8_t random[UUID_SIZE])
+{
+    return with_version(random, 4);
+}
