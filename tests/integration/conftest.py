@@ -1,31 +1,7 @@
-"""Fixtures: a stack in a directory of its own, ended whatever happens."""
+"""Fixtures come from the harness."""
 import os
 import sys
 
-import pytest
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from harness.stack import Stack  # noqa: E402
-
-
-@pytest.fixture
-def make_stack(tmp_path):
-    """make_stack(...) gives a Stack that is not yet started."""
-    made = []
-
-    def make(**kwargs):
-        directory = tmp_path / f"stack{len(made)}"
-        os.makedirs(directory, mode=0o700)
-        stack = Stack(directory, **kwargs)
-        made.append(stack)
-        return stack
-    yield make
-    for stack in made:
-        stack.stop()
-
-
-@pytest.fixture
-def stack(make_stack):
-    """One operator, everything started and ready."""
-    return make_stack().start()
+from harness.fixtures import make_stack, stack  # noqa: E402,F401

@@ -1,0 +1,7 @@
+"""Fixtures come from the harness."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from harness.fixtures import make_stack, stack  # noqa: E402,F401

@@ -1,0 +1,185 @@
+"""The two programs among parts that were not written here: npm `smpp` as the SMSC, nginx with client
+certificates as the credentials endpoint, tshark's dissector and ajv as readers."""
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from harness.process import Process, free_port, wait_for
+from harness.stack import command
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class NpmSmsc(Process):
+    def __init__(self, directory, *options):
+        self.port = free_port()
+        super().__init__("npm-smsc", [shutil.which("node"), os.path.join(HERE, "smsc.js"), self.port, *options],
+                         os.path.join(directory, "npm-smsc.log"))
+
+    def start(self):
+        self.popen = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, cwd=HERE)
+        import threading
+        self._thread = threading.Thread(target=self._drain, args=(self.popen,), daemon=True)
+        self._thread.start()
+        self.wait_line('"ready"')
+        return self
+
+    def stats(self):
+        since = len(self.lines)
+        self.popen.stdin.write(b"stats\n")
+        self.popen.stdin.flush()
+        return json.loads(self.wait_line('"stats"', since=since))["stats"]
+
+
+class Nginx(Process):
+    """Serves the credentials as files, over TLS with client certificates, as Debian's nginx does it."""
+
+    def __init__(self, directory, certificates, answers, token):
+        self.port = free_port()
+        self.directory = directory
+        root = os.path.join(directory, "root")
+        for oid, answer in answers.items():
+            d = os.path.join(root, "internal/operators", oid)
+            os.makedirs(d)
+            with open(os.path.join(d, "smpp-credentials"), "w", encoding="utf-8") as f:
+                json.dump(answer, f)
+        path = os.path.join(directory, "nginx.conf")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(f"""
+daemon off; master_process off; pid {directory}/nginx.pid; error_log {directory}/error.log;
+events {{}}
+http {{
+  access_log {directory}/access.log;
+  client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
+  uwsgi_temp_path {directory}; scgi_temp_path {directory};
+  server {{
+    listen 127.0.0.1:{self.port} ssl;
+    ssl_certificate {certificates}/server.pem; ssl_certificate_key {certificates}/server.key;
+    ssl_client_certificate {certificates}/ca.pem; ssl_verify_client on;
+    root {root}; default_type application/json;
+    if ($http_authorization != "Bearer {token}") {{ return 401; }}
+  }}
+}}
+""")
+        super().__init__("nginx", [shutil.which("nginx", path="/usr/sbin:/usr/bin"), "-c", path, "-p", directory],
+                         os.path.join(directory, "nginx.log"))
+
+    def start(self):
+        super().start()
+
+        def listening():
+            import socket
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", self.port)) == 0
+        wait_for(listening, 10, "nginx listens")
+        return self
+
+
+@pytest.fixture
+def foreign(make_stack, tmp_path):
+    """A stack whose SMSC is npm smpp and whose credentials come from nginx."""
+    others = []
+    smsc = NpmSmsc(str(tmp_path), "--keep-messages").start()
+    others.append(smsc)
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port))
+    stack.start_servers()
+    stack.start_mno()  # makes the certificates and says what the answers are
+    nginx_directory = tmp_path / "nginx"
+    nginx_directory.mkdir()
+    nginx = Nginx(str(nginx_directory), stack.mgmt.directory, stack.mgmt.operators, stack.mgmt.token).start()
+    others.append(nginx)
+    stack.bridge_settings["OPERATOR_MGMT_URL"] = f"https://localhost:{nginx.port}"
+    stack.mgmt.stop()
+    stack.agent.start()
+    stack.bridge = stack.make_bridge()
+    stack.bridge.start()
+    stack.bridge.wait_ready()
+    stack.smsc = smsc
+    yield stack
+    stack.stop()
+    for process in others:
+        if process.alive():
+            process.kill()
+
+
+def test_5000_commands_sent_once_correlated_acknowledged(foreign):
+    ids = foreign.send(5000, text=lambda i: f"Your code is {i:06d}")
+    wait_for(lambda: len(foreign.dlr_events()) >= 5000, 120, "5,000 events", 0.5)
+    foreign.wait_acknowledged()
+    stats = foreign.smsc.stats()
+    assert stats["submits"] == 5000
+    assert stats["binds"] == 1
+    assert stats["acknowledged"] == 5000 and stats["refused"] == 0
+    assert stats["errors"] == []
+    assert sorted(m["text"] for m in stats["messages"]) == sorted(f"Your code is {i:06d}" for i in range(5000))
+    assert sorted(e["messageId"] for e in foreign.dlr_events()) == sorted(ids)
+    assert foreign.bridge.stop() == 0
+    assert foreign.agent.stop() == 0
+    assert foreign.smsc.stats()["unbinds"] == 1
+
+
+def test_texts_arrive_as_they_were_written(foreign):
+    texts = ["Plain text", "Extension: €[]{}~^|\\", "@£$¥èéùìòÇ", "کد شما ۱۲۳۴۵۶ است", "emoji 😀 and text"]
+    for i, text in enumerate(texts):
+        foreign.send(1, text=text, to=f"+9997123000{i}")
+    wait_for(lambda: len(foreign.dlr_events()) >= len(texts), 30, "the events", 0.1)
+    got = {m["to"]: m["text"] for m in foreign.smsc.stats()["messages"]}
+    assert [got[f"9997123000{i}"] for i in range(len(texts))] == texts
+
+
+def test_everything_that_leaves_is_valid_by_its_schema(stack):
+    stack.send(20, text="Valid")
+    stack.send(1, expiresAt="2020-01-01T00:00:00Z")
+    stack.client.store(f"smpp.operator.{stack.ids[0]}", b"{nonsense")
+    stack.send(1, text="x" * 500)
+    wait_for(lambda: len(stack.dlr_events()) >= 26, 30, "26 events", 0.1)
+    values = [("DlrInboundEvent", e) for e in stack.dlr_events()]
+    values += [("OperatorHealthEvent", e) for e in stack.health_events()]
+    values.append(("Sessions", stack.bridge.json("/sessions")))
+    values.append(("SmppCredentials", stack.mgmt.operators[stack.ids[0]]))
+    values.append(("SmsDispatchCommand", command(stack.ids[0])))
+    lines = "\n".join(json.dumps({"schema": s, "value": v}) for s, v in values)
+    result = subprocess.run(["node", os.path.join(HERE, "validate.js")], input=lines, capture_output=True,
+                            text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_tshark_finds_nothing_wrong_with_our_pdus(make_stack, tmp_path):
+    stack = make_stack()
+    stack.start_servers()
+    stack.start_mno()
+    capture = tmp_path / "smpp.pcap"
+    tshark = Process("tshark", ["tshark", "-i", "lo", "-f", f"tcp port {stack.mno.port}", "-w", capture, "-q"],
+                     tmp_path / "tshark.log").start()
+    try:
+        tshark.wait_line("Capturing on", timeout=20)
+        stack.agent.start()
+        stack.bridge = stack.make_bridge(ENQUIRE_LINK_INTERVAL_MS="1000")
+        stack.bridge.start()
+        stack.bridge.wait_ready()
+        stack.send(50, text="Number")
+        stack.send(1, text="x" * 500)
+        stack.send(1, text="کد شما ۱۲۳۴۵۶ است", messageType="FLASH")
+        stack.send(1, text="y" * 400, longMessageStrategy="TLV")
+        wait_for(lambda: len(stack.dlr_events()) >= 56, 30, "the events", 0.1)
+        wait_for(lambda: stack.bridge.metric("smpp_connector_pdu_bytes_sent_total") > 0, 10, "counters")
+        stack.bridge.stop()
+        stack.agent.stop()
+        wait_for(lambda: stack.mno.stats()["unbinds"] >= 1, 5, "unbind")
+    finally:
+        import signal
+        tshark.stop(number=signal.SIGINT)
+    def read(display_filter, *fields):
+        out = subprocess.run(["tshark", "-r", capture, "-d", f"tcp.port=={stack.mno.port},smpp", "-Y", display_filter,
+                              *fields], capture_output=True, text=True, timeout=120, check=False)
+        return [line for line in out.stdout.splitlines() if line]
+    ours = f"tcp.dstport == {stack.mno.port} && smpp"
+    assert len(read(ours)) > 5
+    assert read(f"{ours} && (_ws.malformed || _ws.expert.severity >= 6291456)") == []
+    commands = {w for line in read(ours, "-T", "fields", "-e", "smpp.command_id") for w in line.split(",")}
+    for wanted in ("0x00000009", "0x00000004", "0x80000005", "0x00000006"):
+        assert wanted in commands, (wanted, commands)
