@@ -2,7 +2,7 @@
  * A byte stream becomes whole PDUs, however it was cut and packed (SMPP 3.4 §2.4, §3.2). A PDU that
  * lies whole in the bytes fed is handed out where it lies; only one that is cut is collected in a
  * buffer, which grows with what has arrived (never with what the wire announces) and is freed when
- * the PDU is complete. An idle framer is 32 bytes.
+ * the PDU is complete. An idle framer is just its struct.
  */
 #ifndef SESSION_AGENT_FRAMER_H
 #define SESSION_AGENT_FRAMER_H
@@ -16,7 +16,8 @@ struct framer {
     uint32_t have;    /* octets of it */
     uint32_t size;    /* of the buffer */
     uint32_t limit;
-    uint32_t bad_length; /* the command_length that ended the stream */
+    uint32_t bad_length; /* the command_length that ended the stream, when `broken` */
+    bool broken;
 };
 
 enum framer_result {

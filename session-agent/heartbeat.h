@@ -24,7 +24,8 @@ struct heartbeat {
 enum heartbeat_verdict {
     HEARTBEAT_FINE,   /* nothing to do before heartbeat_next() */
     HEARTBEAT_SEND,   /* write an enquire_link and call heartbeat_sent() */
-    HEARTBEAT_LOOK,   /* the answer is overdue: read the socket empty, heartbeat_socket_drained() */
+    HEARTBEAT_LOOK,   /* overdue: if the socket is empty call heartbeat_socket_drained() and check again;
+                       * if not, check again after the next read */
     HEARTBEAT_SILENT, /* overdue and the socket was empty after the deadline: the peer is gone */
 };
 
