@@ -10,13 +10,13 @@
 
 struct context {
     char ack_subject[256];
-    char message_id[37]; /* the platform's */
+    uint8_t message_id[16]; /* the platform's */
     uint8_t message_id_known;
     uint8_t segment, segments; /* 1 … n */
     uint8_t strategy;          /* 0 single, 1 csms, 2 tlv */
     uint16_t concat_ref;
     uint8_t data_coding;
-    uint8_t attempt;
+    uint8_t attempt; /* refusals so far that count towards maxAttempts */
     int64_t not_after_ms;
     uint64_t destination_digest; /* of the normalised destination address: tells recipients apart */
     char traceparent[56];        /* empty: none */
