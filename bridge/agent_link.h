@@ -20,7 +20,10 @@ struct agent_link_events {
     void (*record)(void *arg, unsigned type, struct bytes body);
     /* The agent, or our place with it, is lost: nothing that is queued may be sent any more. */
     void (*detached)(void *arg, const char *reason);
-    /* The agent speaks another major version. */
+    /* The loop stood still for more than 5 s: the place may be another's by now, and what is queued
+     * must not be sent. Said before anything of that turn is acted on. */
+    void (*stood_still)(void *arg, int64_t pause_ms);
+    /* The agent speaks another major version; dialled again every 30 s. */
     void (*refused)(void *arg, const char *reason);
     void *arg;
 };
@@ -34,11 +37,16 @@ const uint8_t *agent_link_agent_instance(const struct agent_link *link); /* 16 o
 
 /* Records are appended between begin and end; batches are flushed at the turn's end, sooner when
  * one grows beyond 64 KiB. ipc_put_submit(agent_link_begin(link), &submit); agent_link_end(link);
- * Must be attached. */
+ * While there is no place with an agent they go nowhere. */
 struct buf_writer *agent_link_begin(struct agent_link *link);
 void agent_link_end(struct agent_link *link);
 
-/* DETACH and a moment for it to leave. */
+/* For those who are called by others than the link: false, and stood_still() or detached() was
+ * called, when nothing may be acted on any more. */
+bool agent_link_check_alive(struct agent_link *link);
+
+/* DETACH; nothing is said or heard after it. agent_link_idle(): it has left. */
 void agent_link_detach(struct agent_link *link);
+bool agent_link_idle(const struct agent_link *link);
 
 #endif
