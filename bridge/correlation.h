@@ -26,11 +26,14 @@ struct correlation {
 struct correlations;
 
 struct correlations *correlations_create(struct redis *redis, int64_t ttl_s) MUST_CHECK;
+/* After redis_destroy(), whose last callbacks still come here. */
 void correlations_destroy(struct correlations **c);
 void correlations_set_ttl(struct correlations *c, int64_t ttl_s);
+const char *correlations_ttl(const struct correlations *c); /* seconds as digits */
 /* Called in correlation_store() for each new entry: receipts that wait for one can look again. */
-void correlations_on_store(struct correlations *c, void (*fn)(void *arg, const struct operator* op),
-                           void *arg);
+typedef void correlation_noted(void *arg, const struct operator* op,
+                               const struct correlation *entry);
+void correlations_on_store(struct correlations *c, correlation_noted *fn, void *arg);
 
 /* `ok` false: Redis could not be asked or did not confirm; store again (the entry stays findable
  * meanwhile). Runs on the loop, later. */

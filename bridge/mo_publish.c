@@ -1,0 +1,307 @@
+/*
+ * What is no receipt: a message that a phone sent. Without MO_SUBJECT it is refused; with it, its
+ * text is decoded, the parts of a long one are put together while they are held unanswered (so that
+ * a restart loses none), and the whole is published. A part that stays alone until 1 s before its
+ * hold ends is published by itself, with `part` and `parts`.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/map.h"
+
+#include "proto/message_text.h"
+#include "proto/smpp_tlv.h"
+
+#include "bridge/crypto.h"
+#include "bridge/dlr_private.h"
+
+enum { TLV_SAR_REFERENCE = 0x020C, TLV_SAR_TOTAL = 0x020E, TLV_SAR_PART = 0x020F };
+
+/* operator, reference, total, source and destination with their NULs */
+enum { MESSAGE_KEY_SIZE = IPC_OPERATOR_ID_SIZE + 4 + 2 * (SMPP_ADDRESS_SIZE + 64) };
+
+/* A long message whose parts are coming in. */
+struct mo_message {
+    struct list parts; /* deliveries, in order of arrival; a repeated part is in it twice */
+    uint8_t key[MESSAGE_KEY_SIZE];
+    size_t key_len;
+    unsigned total;
+    struct delivery *first[256]; /* by part number */
+    unsigned present;
+    struct delivery *publisher; /* the one that carries the publish; NULL: not complete */
+};
+
+struct mo_messages {
+    struct map *by_key;
+};
+
+struct mo_messages *mo_messages_create(void)
+{
+    struct mo_messages *mo = xcalloc(1, sizeof(*mo));
+    mo->by_key = map_create();
+    return mo;
+}
+
+/* The deliveries have left their messages before. */
+void mo_messages_destroy(struct mo_messages **mo)
+{
+    if (!*mo)
+        return;
+    INVARIANT(map_count((*mo)->by_key) == 0);
+    map_destroy(&(*mo)->by_key);
+    free(*mo);
+    *mo = NULL;
+}
+
+static void read_concatenation(struct delivery *d)
+{
+    uint32_t reference, total, part;
+    d->udh = (struct udh){0};
+    if ((d->sm.esm_class & SMPP_ESM_UDHI) && udh_parse(smpp_sm_message(&d->sm), &d->udh))
+        return;
+    d->udh = (struct udh){0};
+    if (smpp_tlv_find_uint(d->sm.tlvs, TLV_SAR_REFERENCE, &reference) &&
+        smpp_tlv_find_uint(d->sm.tlvs, TLV_SAR_TOTAL, &total) &&
+        smpp_tlv_find_uint(d->sm.tlvs, TLV_SAR_PART, &part) && part > 0 && part <= total &&
+        total <= UINT8_MAX) {
+        d->udh.has_concat = true;
+        d->udh.reference = (uint16_t)reference;
+        d->udh.total = (uint8_t)total;
+        d->udh.part = (uint8_t)part;
+    }
+}
+
+static void decode_text(struct delivery *d)
+{
+    const struct operator_settings *s = &d->op->settings;
+    struct message_text_alphabet alphabet = {
+        .default_alphabet = (enum split_alphabet)s->default_alphabet,
+        .packed = s->gsm7_packed,
+    };
+    d->mo_text_len = message_text_decode(alphabet, d->sm.data_coding, smpp_sm_message(&d->sm),
+                                         d->udh.length, d->udh.tables, d->text, d->text_size);
+}
+
+/* --- putting parts together ------------------------------------------------------------------- */
+
+static void key_put_text(struct buf_writer *w, const char *s)
+{
+    buf_put(w, s, strnlen(s, SMPP_ADDRESS_SIZE + 63) + 1);
+}
+
+static size_t message_key(const struct delivery *d, uint8_t out[MESSAGE_KEY_SIZE])
+{
+    struct buf_writer w = buf_writer(out, MESSAGE_KEY_SIZE);
+    buf_put(&w, d->op->id, IPC_OPERATOR_ID_SIZE);
+    buf_put_u16(&w, d->udh.reference);
+    buf_put_u8(&w, d->udh.total);
+    buf_put_u8(&w, d->udh.wide ? 1 : 0);
+    key_put_text(&w, d->sm.source);
+    key_put_text(&w, d->sm.dest);
+    INVARIANT(!w.failed);
+    return buf_written(&w);
+}
+
+static struct mo_message *message_of(struct delivery *d)
+{
+    struct map *by_key = d->dlr->mo->by_key;
+    uint8_t key[MESSAGE_KEY_SIZE];
+    size_t len = message_key(d, key);
+    struct mo_message *m = map_get(by_key, key, len);
+    if (m)
+        return m;
+    m = xcalloc(1, sizeof(*m));
+    list_init(&m->parts);
+    memcpy(m->key, key, len);
+    m->key_len = len;
+    m->total = d->udh.total;
+    map_put(by_key, key, len, m);
+    return m;
+}
+
+void mo_forget(struct delivery *d)
+{
+    struct mo_message *m = d->message;
+    if (!m)
+        return;
+    d->message = NULL;
+    list_remove(&d->parts_link);
+    if (m->publisher == d)
+        m->publisher = NULL;
+    if (m->first[d->udh.part] == d) {
+        m->first[d->udh.part] = NULL;
+        m->present--;
+    }
+    if (list_empty(&m->parts)) {
+        map_remove(d->dlr->mo->by_key, m->key, m->key_len);
+        free(m);
+    }
+}
+
+static void join(struct delivery *d)
+{
+    struct mo_message *m = message_of(d);
+    d->message = m;
+    list_append(&m->parts, &d->parts_link);
+    if (!m->first[d->udh.part]) {
+        m->first[d->udh.part] = d;
+        m->present++;
+    }
+    d->phase = DLR_ASSEMBLING;
+    delivery_schedule(d, delivery_hold_left_ms(d) - DLR_MARGIN_MS);
+}
+
+/* --- publishing ------------------------------------------------------------------------------- */
+
+static const char *const kind_names[] = {
+    [MESSAGE_TEXT_DEFAULT] = "GSM7",  [MESSAGE_TEXT_LATIN1] = "LATIN1",
+    [MESSAGE_TEXT_ASCII] = "ASCII",   [MESSAGE_TEXT_UCS2] = "UCS2",
+    [MESSAGE_TEXT_BINARY] = "BINARY",
+};
+
+static void emit_head(struct delivery *d)
+{
+    struct json_emit *e = &d->dlr->json;
+    char event_id[UUID_TEXT_SIZE];
+    enum message_text_kind kind = message_text_kind(d->sm.data_coding);
+    uuid_format(&d->event_id, event_id);
+    json_emit_reset(e);
+    json_emit_object_begin(e);
+    json_emit_member_string(e, "version", "1.0");
+    json_emit_member_string(e, "eventId", event_id);
+    json_emit_member_time(e, "occurredAt", d->received_ms);
+    json_emit_member_string(e, "operatorId", d->op->id_text);
+    json_emit_member_string(e, "from", d->sm.source);
+    json_emit_member_string(e, "to", d->sm.dest);
+    json_emit_member_string(e, "encoding", kind_names[kind]);
+    json_emit_member_uint(e, "dataCoding", d->sm.data_coding);
+}
+
+static void emit_binary(struct json_emit *e, const struct delivery *d)
+{
+    struct bytes message = smpp_sm_message(&d->sm);
+    size_t header = min_size(d->udh.length, message.len);
+    json_emit_key(e, "dataHex");
+    json_emit_hex(e, (struct bytes){.data = message.data + header, .len = message.len - header});
+}
+
+static void emit_single(struct delivery *d)
+{
+    struct json_emit *e = &d->dlr->json;
+    emit_head(d);
+    json_emit_member_text(e, "text", d->text, d->mo_text_len);
+    if (message_text_kind(d->sm.data_coding) == MESSAGE_TEXT_BINARY)
+        emit_binary(e, d);
+    if (d->udh.has_concat) {
+        json_emit_member_uint(e, "part", d->udh.part);
+        json_emit_member_uint(e, "parts", d->udh.total);
+    }
+    json_emit_object_end(e);
+}
+
+static void emit_whole(struct delivery *d, const struct mo_message *m)
+{
+    struct json_emit *e = &d->dlr->json;
+    struct text text = {0};
+    for (unsigned part = 1; part <= m->total; part++)
+        text_append(&text, m->first[part]->text, m->first[part]->mo_text_len);
+    emit_head(d);
+    json_emit_member_text(e, "text", text.data, text.len);
+    json_emit_member_uint(e, "parts", m->total);
+    json_emit_object_end(e);
+    text_free(&text);
+}
+
+/* Of the whole: made of its parts', so that a repetition of all of them is the same event. */
+static void whole_event_id(struct delivery *publisher, const struct mo_message *m)
+{
+    struct uuid ids[UINT8_MAX];
+    struct bytes parts[1 + UINT8_MAX] = {{.data = event_id_namespace.octets, .len = UUID_SIZE}};
+    for (unsigned part = 1; part <= m->total; part++) {
+        dlr_receipt_event_id(m->first[part]);
+        ids[part - 1] = m->first[part]->event_id;
+        parts[part] = (struct bytes){.data = ids[part - 1].octets, .len = UUID_SIZE};
+    }
+    uint8_t digest[UUID_SHA1_SIZE];
+    crypto_sha1(parts, 1 + m->total, digest);
+    publisher->event_id = uuid5_from_sha1(digest);
+}
+
+static void on_single_stored(void *arg, bool duplicate)
+{
+    struct delivery *d = arg;
+    (void)duplicate;
+    d->publish = NULL;
+    d->op->counters.mo_published++;
+    delivery_answer(d, SMPP_ROK);
+}
+
+static void on_whole_stored(void *arg, bool duplicate)
+{
+    struct delivery *d = arg;
+    struct mo_message *m = d->message;
+    (void)duplicate;
+    d->publish = NULL;
+    d->op->counters.mo_published++;
+    /* The last answer frees the message. */
+    for (bool last = false; !last;) {
+        struct list *first = m->parts.next;
+        last = first->next == &m->parts;
+        delivery_answer(LIST_ENTRY(first, struct delivery, parts_link), SMPP_ROK);
+    }
+}
+
+static void publish_single(struct delivery *d)
+{
+    dlr_receipt_event_id(d);
+    emit_single(d);
+    dlr_publish_json(d, d->dlr->mo_subject, on_single_stored);
+    if (!d->publish)
+        delivery_wait(d, publish_single);
+}
+
+static void publish_whole(struct delivery *d)
+{
+    struct mo_message *m = d->message;
+    if (m->present < m->total) { /* a part's hold ended while this waited */
+        m->publisher = NULL;
+        d->phase = DLR_ASSEMBLING;
+        delivery_schedule(d, delivery_hold_left_ms(d) - DLR_MARGIN_MS);
+        return;
+    }
+    m->publisher = d;
+    whole_event_id(d, m);
+    emit_whole(d, m);
+    dlr_publish_json(d, d->dlr->mo_subject, on_whole_stored);
+    if (!d->publish)
+        delivery_wait(d, publish_whole);
+}
+
+void mo_publish(struct delivery *d)
+{
+    if (!d->dlr->mo_subject) {
+        d->op->counters.mo_refused++;
+        delivery_answer(d, SMPP_RX_R_APPN);
+        return;
+    }
+    if (d->phase == DLR_ASSEMBLING) { /* its time is up */
+        if (d->message->publisher) {
+            timer_start_at(&d->timer, d->hold_until);
+            return;
+        }
+        mo_forget(d);
+        publish_single(d);
+        return;
+    }
+    read_concatenation(d);
+    decode_text(d);
+    bool is_text = message_text_kind(d->sm.data_coding) != MESSAGE_TEXT_BINARY;
+    if (!d->udh.has_concat || d->udh.total < 2 || !is_text) {
+        publish_single(d);
+        return;
+    }
+    join(d);
+    struct mo_message *m = d->message;
+    if (m->present == m->total && !m->publisher)
+        publish_whole(d);
+}
