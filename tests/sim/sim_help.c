@@ -28,7 +28,7 @@ static const char head[] =
     "  mno-sim --status-for-dest '0001=0x0B,0002=silent,0003=0x58*2'\n"
     "  mno-sim --run 'set system=alpha refuse-trx 0x03' --run 'set system=beta latency-ms 200'\n"
     "  mno-sim --history mno.jsonl --detect-duplicates token --duplicate-token id:\n"
-    "  printf 'set silent 100%%\\nstats\\n' | nc -N 127.0.0.1 CONTROL-PORT\n"
+    "  exec 3<>/dev/tcp/127.0.0.1/CONTROL-PORT; echo 'set silent 100%' >&3; head -1 <&3\n"
     "  mno-sim --load 127.0.0.1:2775 --count 1000000 --window 1000\n";
 
 static void print_row(const char *left, const char *right)
