@@ -68,7 +68,7 @@ static void each_session(struct call *call, session_fn *fn, void *arg)
 
 static int command_stats(struct call *call)
 {
-    sim_buffer_printf(call->reply, ",\"stats\":");
+    sim_buffer_printf(call->reply, ",");
     sim_system_print_stats(call->sim, call->reply, call->system);
     return 0;
 }

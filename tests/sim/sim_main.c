@@ -93,7 +93,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 static void print_stats(struct sim *sim)
 {
     struct sim_buffer out = {0};
-    sim_buffer_printf(&out, "{\"final\":true,\"stats\":");
+    sim_buffer_printf(&out, "{\"final\":true,");
     sim_system_print_stats(sim, &out, NULL);
     printf("%.*s}\n", (int)out.len, (const char *)out.data);
     fflush(stdout);

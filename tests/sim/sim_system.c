@@ -61,11 +61,10 @@ static size_t sessions_of(const struct sim_system *system)
 
 static void print_one(struct sim_buffer *out, struct sim_system *system)
 {
-    sim_buffer_printf(out, "{");
     sim_stats_print(out, &system->stats);
     sim_buffer_printf(out,
                       ",\"bound\":%zu,\"receipts_waiting\":%zu,\"max_submits_per_second\":%zu,"
-                      "\"submits_last_second\":%zu}",
+                      "\"submits_last_second\":%zu",
                       sessions_of(system), sim_outbox_waiting(system->outbox), system->received.max,
                       sim_rate_count(&system->received, uv_hrtime()));
 }
@@ -86,7 +85,6 @@ void sim_system_print_stats(struct sim *sim, struct sim_buffer *out, struct sim_
         waiting += sim_outbox_waiting(system->outbox);
         bound += sessions_of(system);
     }
-    sim_buffer_printf(out, "{");
     sim_stats_print(out, &total);
     sim_buffer_printf(out, ",\"bound\":%zu,\"receipts_waiting\":%zu,\"systems\":{", bound, waiting);
     const char *comma = "";
@@ -97,11 +95,12 @@ void sim_system_print_stats(struct sim *sim, struct sim_buffer *out, struct sim_
             continue;
         sim_buffer_printf(out, "%s", comma);
         sim_buffer_json_string(out, system->name);
-        sim_buffer_printf(out, ":");
+        sim_buffer_printf(out, ":{");
         print_one(out, system);
+        sim_buffer_printf(out, "}");
         comma = ",";
     }
-    sim_buffer_printf(out, "}}");
+    sim_buffer_printf(out, "}");
 }
 
 void sim_system_reset_stats(struct sim *sim)

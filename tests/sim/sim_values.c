@@ -54,7 +54,7 @@ static int read_share(const char *text, uint32_t *out_r)
 
 static bool means_nothing(const char *text)
 {
-    return *text == 0 || strcmp(text, "off") == 0;
+    return *text == 0 || strcmp(text, "off") == 0 || strcmp(text, "none") == 0;
 }
 
 int sim_value_flag(const struct sim_option *o, void *field, const char *text, char *error)
