@@ -43,13 +43,17 @@ size_t gsm7_decode(struct gsm7_tables tables, const uint8_t *septets, size_t cou
 
 /* Packing (TS 23.038 §6.1.2): septets behind `fill_bits` zero bits (0..6), which bring text that
  * follows a user data header to a septet boundary. Seven spare bits at the end become CR, lest they
- * read as '@'. */
+ * read as '@'; unpacking drops a CR there, also the rare one that was meant. Without fill bits
+ * `out` may be `septets` itself. */
 size_t gsm7_packed_size(size_t count, unsigned fill_bits);
 bool gsm7_pack(const uint8_t *septets, size_t count, unsigned fill_bits, uint8_t *out, size_t size,
                size_t *len_r) MUST_CHECK;
 /* `septets` has room for gsm7_unpacked_max(). A CR that only fills the last octet is dropped. */
 size_t gsm7_unpacked_max(size_t len, unsigned fill_bits);
 size_t gsm7_unpack(const uint8_t *packed, size_t len, unsigned fill_bits, uint8_t *septets);
+/* gsm7_unpack and gsm7_decode in one, without memory for the septets. */
+size_t gsm7_decode_packed(struct gsm7_tables tables, const uint8_t *packed, size_t len,
+                          unsigned fill_bits, char *text, size_t size);
 /* The fill bits after a user data header of that many octets, its length octet included. */
 unsigned gsm7_fill_bits(size_t header_len);
 
