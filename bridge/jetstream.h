@@ -26,7 +26,7 @@ struct jetstream_message {
     uint64_t delivered;      /* 1: the first time, as far as the server remembers */
     uint64_t time_ns;        /* the stream's time stamp */
     uint64_t pending;        /* further ones that match the consumer */
-    const char *traceparent; /* header, NULL: none */
+    const char *traceparent; /* header, ≤ 255 octets; NULL: none */
     const uint8_t *data;
     size_t len;
 };
@@ -34,15 +34,17 @@ struct jetstream_message {
 enum jetstream_pull_end {
     JETSTREAM_PULL_DONE, /* 404, 408: nothing (more) to be had before it expired */
     JETSTREAM_PULL_GONE, /* consumer deleted or missing, no responders */
-    JETSTREAM_PULL_BUSY, /* 409: too many waiting pulls, batch too large */
-    JETSTREAM_PULL_LOST, /* connection or leader gone: all outstanding pulls are void */
+    JETSTREAM_PULL_BUSY, /* 409, 400: too many waiting pulls, batch too large; ask less often */
+    JETSTREAM_PULL_LOST, /* server or leader going: all outstanding pulls of the tag are void */
 };
 
 struct jetstream_events {
     /* Connected, and again after each loss: nothing survived on the server, pull anew. */
     void (*connected)(void *arg);
+    /* The connection was lost, or could not be made (told again only for another reason). All
+     * pulls are void; the callbacks of unanswered requests came before it. */
     void (*disconnected)(void *arg, const char *reason);
-    /* For the puller `tag` given to jetstream_pull(). */
+    /* For the puller whose last jetstream_pull() on that consumer gave `tag`. */
     void (*message)(void *arg, uint32_t tag, const struct jetstream_message *m);
     /* A pull of `tag` ended with `missing` messages not delivered. */
     void (*pull_ended)(void *arg, uint32_t tag, enum jetstream_pull_end why, uint32_t missing,
@@ -67,8 +69,8 @@ bool jetstream_pull(struct jetstream *js, uint32_t tag, const char *stream, cons
                     uint32_t batch) MUST_CHECK;
 
 enum jetstream_ack { JETSTREAM_ACK, JETSTREAM_NAK, JETSTREAM_PROGRESS, JETSTREAM_TERM };
-/* Fire and forget (idempotent; sent again by itself if the connection dies within two seconds).
- * False: not connected or queue full. */
+/* Fire and forget (ACK and TERM are idempotent and sent again by themselves if the connection dies
+ * within two seconds). False: not connected or queue full. */
 bool jetstream_ack(struct jetstream *js, const char *ack_subject,
                    enum jetstream_ack what) MUST_CHECK;
 bool jetstream_nak_after(struct jetstream *js, const char *ack_subject,
@@ -88,7 +90,8 @@ typedef void jetstream_stored(void *arg, bool duplicate);
 struct jetstream_header {
     const char *name, *value;
 };
-/* Copies everything. NULL: the table of unanswered publishes (65,536) is full; try later. */
+/* Copies everything; subject and headers together at most 8 KiB. Waits for the connection where
+ * there is none. NULL: the table of unanswered publishes (65,536) is full; try later. */
 struct jetstream_publish *jetstream_publish(struct jetstream *js, const char *subject,
                                             const char *msg_id,
                                             const struct jetstream_header *headers,

@@ -1,0 +1,576 @@
+/*
+ * The connection: the only file that knows nats.c, and the thread that alone may call it, since
+ * nats.c holds its lock while it connects or writes and can keep a caller waiting for ever.
+ *
+ * nats.c's own reconnect is off. A connection that is lost is closed, destroyed and followed by a
+ * new one with a new inbox: one path instead of two, the host names are resolved and the
+ * certificates read anew, and no pull of the old one can deliver into the new one.
+ *
+ * Threads: the loop (jetstream_calls.c, jetstream_arrivals.c, deliver_*), the sender
+ * (link_main and below), nats.c's delivery and callback threads (on_*), which only put what came
+ * into a list and wake the loop once a burst.
+ */
+#include <nats/nats.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/backoff.h"
+#include "common/random.h"
+#include "common/str.h"
+#include "bridge/jetstream_ack_log.h"
+#include "bridge/jetstream_mailbox.h"
+#include "bridge/jetstream_private.h"
+#include "bridge/jetstream_servers.h"
+
+enum {
+    CONNECT_TIMEOUT_MS = 2000,
+    WRITE_DEADLINE_MS = 500,
+    PING_INTERVAL_MS = 5000,
+    MAX_PINGS_OUT = 2,
+    RECONNECT_MIN_MS = 100,
+    RECONNECT_MAX_MS = 2000,
+    CLOSE_WAIT_MS = 5000,
+    IDLE_WAIT_MS = 10000,
+    IO_BUFFER = 128 * 1024,
+};
+
+struct jetstream_link {
+    struct jetstream *js; /* the loop's */
+    struct jetstream_queue *queue;
+    struct jetstream_mailbox *mailbox;
+    pthread_t thread;
+    _Atomic int64_t linger_until_ns;
+
+    char *creds_file, *ca_file, *cert_file, *key_file, *client_name;
+    struct jetstream_servers servers;
+    size_t next_server;
+
+    char inbox[64]; /* the loop's: of the connection it knows of */
+
+    uint32_t number; /* the sender's: of the connection */
+    struct jetstream_ack_log *ack_log;
+};
+
+/* One connection; belongs to the sender, and to nats.c's threads until both flags are set. */
+struct connection {
+    struct jetstream_link *link;
+    natsConnection *nc;
+    natsSubscription *sub;
+    char inbox[64];
+    size_t inbox_len;
+    _Atomic bool closed;      /* nats.c called back for the last time */
+    _Atomic bool quiet;       /* the subscription delivers no more */
+    _Atomic bool not_allowed; /* our inbox may not be subscribed */
+};
+
+/* --- on the loop --- */
+
+static void deliver_message(struct jetstream_link *link, natsMsg *msg)
+{
+    struct jetstream_arrival a = {
+        .msg = msg,
+        .subject = natsMsg_GetSubject(msg),
+        .reply = natsMsg_GetReply(msg),
+        .data = (const uint8_t *)natsMsg_GetData(msg),
+        .len = (size_t)natsMsg_GetDataLength(msg),
+    };
+    size_t inbox_len = strlen(link->inbox);
+    a.is_answer = strncmp(a.subject, link->inbox, inbox_len) == 0 && a.subject[inbox_len] == '.';
+    if (a.is_answer)
+        a.tail = a.subject + inbox_len + 1;
+    jetstream_arrivals_take(link->js, &a);
+}
+
+const char *jetstream_arrival_header(const struct jetstream_arrival *a, const char *name)
+{
+    const char *value = NULL;
+    return natsMsgHeader_Get(a->msg, name, &value) == NATS_OK ? value : NULL;
+}
+
+static void deliver_up(struct jetstream *js, const char *inbox)
+{
+    str_copy(js->link->inbox, sizeof(js->link->inbox), inbox, strlen(inbox));
+    js->link_number++;
+    jetstream_calls_connected(js);
+    js->events.connected(js->events.arg);
+}
+
+static void deliver_down(struct jetstream *js, const char *reason)
+{
+    bool news = js->connected || strcmp(js->down_reason, reason) != 0;
+    str_copy(js->down_reason, sizeof(js->down_reason), reason, strlen(reason));
+    jetstream_calls_disconnected(js);
+    if (news)
+        js->events.disconnected(js->events.arg, js->down_reason);
+}
+
+static void deliver(void *arg, const struct jetstream_mail *mail)
+{
+    struct jetstream_link *link = arg;
+    switch (mail->kind) {
+    case JETSTREAM_MAIL_MESSAGE:
+        deliver_message(link, mail->msg);
+        break;
+    case JETSTREAM_MAIL_UP:
+        deliver_up(link->js, mail->text);
+        break;
+    case JETSTREAM_MAIL_DOWN:
+        deliver_down(link->js, mail->text);
+        break;
+    case JETSTREAM_MAIL_COMPLAINT:
+        jetstream_arrivals_complaint(link->js, mail->text);
+        break;
+    }
+}
+
+static void discard(void *msg)
+{
+    natsMsg_Destroy(msg);
+}
+
+/* --- nats.c's threads --- */
+
+static void link_tell(struct jetstream_link *link, enum jetstream_mail_kind kind, const char *text)
+{
+    jetstream_mailbox_put(link->mailbox,
+                          (struct jetstream_mail){.kind = kind, .text = xstrdup(text)});
+}
+
+static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
+{
+    struct connection *c = arg;
+    (void)nc;
+    (void)sub;
+    jetstream_mailbox_put(c->link->mailbox,
+                          (struct jetstream_mail){.kind = JETSTREAM_MAIL_MESSAGE, .msg = msg});
+}
+
+static void on_quiet(void *arg)
+{
+    struct connection *c = arg;
+    atomic_store(&c->quiet, true);
+}
+
+static void on_closed(natsConnection *nc, void *arg)
+{
+    struct connection *c = arg;
+    struct jetstream_queue *queue = c->link->queue;
+    (void)nc;
+    atomic_store(&c->closed, true);
+    jetstream_queue_wake(queue);
+}
+
+static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *arg)
+{
+    struct connection *c = arg;
+    const char *text = NULL;
+    (void)sub;
+    if (natsConnection_GetLastError(nc, &text) == NATS_OK || !text || *text == '\0')
+        text = natsStatus_GetText(status);
+    if (strstr(text, "Permissions Violation for Subscription")) {
+        atomic_store(&c->not_allowed, true);
+        jetstream_queue_wake(c->link->queue);
+    }
+    link_tell(c->link, JETSTREAM_MAIL_COMPLAINT, text);
+}
+
+/* --- the sender: connecting --- */
+
+static natsStatus set_tls(const struct jetstream_link *link, natsOptions *o, const char *url)
+{
+    if (strncmp(url, "tls://", 6) != 0 && !link->ca_file && !link->cert_file)
+        return NATS_OK;
+    char host[256];
+    jetstream_servers_host(url, host, sizeof(host));
+    natsStatus s = natsOptions_SetSecure(o, true);
+    if (s == NATS_OK)
+        s = natsOptions_SetExpectedHostname(o, host); /* 3.4 checks no name otherwise */
+    if (s == NATS_OK && link->ca_file)
+        s = natsOptions_LoadCATrustedCertificates(o, link->ca_file);
+    if (s == NATS_OK && link->cert_file)
+        s = natsOptions_LoadCertificatesChain(o, link->cert_file, link->key_file);
+    return s;
+}
+
+static natsStatus set_options(const struct jetstream_link *link, natsOptions *o, const char *url,
+                              struct connection *c)
+{
+    natsStatus s = natsOptions_SetURL(o, url);
+    const struct {
+        natsStatus (*set)(natsOptions *o, int64_t ms);
+        int64_t ms;
+    } times[] = {{natsOptions_SetTimeout, CONNECT_TIMEOUT_MS},
+                 {natsOptions_SetWriteDeadline, WRITE_DEADLINE_MS},
+                 {natsOptions_SetPingInterval, PING_INTERVAL_MS}};
+    for (size_t i = 0; s == NATS_OK && i < ARRAY_LEN(times); i++)
+        s = times[i].set(o, times[i].ms);
+    if (s == NATS_OK)
+        s = natsOptions_SetMaxPingsOut(o, MAX_PINGS_OUT);
+    if (s == NATS_OK)
+        s = natsOptions_SetAllowReconnect(o, false);
+    if (s == NATS_OK)
+        s = natsOptions_SetReconnectBufSize(o, 0);
+    if (s == NATS_OK)
+        s = natsOptions_SetIOBufSize(o, IO_BUFFER);
+    if (s == NATS_OK)
+        s = natsOptions_SetName(o, link->client_name);
+    if (s == NATS_OK)
+        s = natsOptions_SetClosedCB(o, on_closed, c);
+    if (s == NATS_OK)
+        s = natsOptions_SetErrorHandler(o, on_error, c);
+    if (s == NATS_OK && link->creds_file)
+        s = natsOptions_SetUserCredentialsFromFiles(o, link->creds_file, NULL);
+    return s == NATS_OK ? set_tls(link, o, url) : s;
+}
+
+static void explain(char *reason, size_t size, const char *url, natsStatus s)
+{
+    char host[256];
+    jetstream_servers_host(url, host, sizeof(host));
+    const char *text = nats_GetLastError(NULL);
+    struct str_out out = str_out(reason, size);
+    str_putf(&out, "NATS at %s: %s", host, text && *text ? text : natsStatus_GetText(s));
+}
+
+static natsStatus subscribe(struct connection *c)
+{
+    char random[17], subject[80];
+    uint64_t value = random_u64();
+    str_hex_encode(&value, sizeof(value), random);
+    struct str_out inbox = str_out(c->inbox, sizeof(c->inbox));
+    str_puts(&inbox, "_INBOX.smpp-connector-");
+    str_puts(&inbox, random);
+    c->inbox_len = inbox.len;
+    struct str_out all = str_out(subject, sizeof(subject));
+    str_puts(&all, c->inbox);
+    str_puts(&all, ".>");
+    natsStatus s = natsConnection_Subscribe(&c->sub, c->nc, subject, on_message, c);
+    if (s == NATS_OK)
+        s = natsSubscription_SetPendingLimits(c->sub, -1, -1);
+    if (s == NATS_OK)
+        s = natsSubscription_SetOnCompleteCB(c->sub, on_quiet, c);
+    else
+        atomic_store(&c->quiet, true);
+    return s == NATS_OK ? natsConnection_FlushTimeout(c->nc, CONNECT_TIMEOUT_MS) : s;
+}
+
+static bool wait_for(const _Atomic bool *flag)
+{
+    for (int i = 0; i < CLOSE_WAIT_MS && !atomic_load(flag); i++)
+        nanosleep(&(struct timespec){.tv_nsec = NS_PER_MS}, NULL);
+    return atomic_load(flag);
+}
+
+/* Closes, and waits until nats.c's threads have let go of it. */
+static void connection_end(struct connection *c)
+{
+    bool gone = true;
+    if (c->nc) {
+        natsConnection_Close(c->nc);
+        gone = wait_for(&c->closed) && (!c->sub || wait_for(&c->quiet));
+    }
+    natsSubscription_Destroy(c->sub);
+    natsConnection_Destroy(c->nc);
+    if (gone)
+        free(c); /* else a thread of nats.c is stuck: a few bytes are lost rather than used after */
+}
+
+static struct connection *connection_open(struct jetstream_link *link, const char *url,
+                                          char *reason, size_t reason_size)
+{
+    struct connection *c = xcalloc(1, sizeof(*c));
+    natsOptions *options = NULL;
+    c->link = link;
+    natsStatus s = natsOptions_Create(&options);
+    if (s == NATS_OK)
+        s = set_options(link, options, url, c);
+    if (s == NATS_OK)
+        s = natsConnection_Connect(&c->nc, options);
+    natsOptions_Destroy(options);
+    if (s == NATS_OK)
+        s = subscribe(c);
+    if (s == NATS_OK)
+        return c;
+    explain(reason, reason_size, url, s);
+    connection_end(c);
+    return NULL;
+}
+
+/* --- the sender: sending --- */
+
+static const char *const ack_payloads[] = {
+    [JETSTREAM_ACK] = "+ACK",
+    [JETSTREAM_NAK] = "-NAK",
+    [JETSTREAM_PROGRESS] = "+WPI",
+    [JETSTREAM_TERM] = "+TERM",
+};
+
+static void reply_subject(const struct connection *c, const struct jetstream_command *command,
+                          char kind, size_t numbers, char *reply, size_t size)
+{
+    struct str_out out = str_out(reply, size);
+    str_put(&out, c->inbox, c->inbox_len);
+    str_putc(&out, '.');
+    str_putc(&out, kind);
+    for (size_t i = 0; i < numbers; i++) {
+        str_putc(&out, '.');
+        str_put_u64(&out, command->numbers[i]);
+    }
+}
+
+static natsStatus send_ack(struct connection *c, enum jetstream_ack what, const char *subject,
+                           const char *payload, size_t len)
+{
+    if (what == JETSTREAM_ACK || what == JETSTREAM_TERM)
+        jetstream_ack_log_add(c->link->ack_log, clock_mono(), what, subject);
+    if (len == 0) {
+        payload = ack_payloads[what];
+        len = strlen(payload);
+    }
+    return natsConnection_Publish(c->nc, subject, payload, (int)len);
+}
+
+static natsStatus send_publish(struct connection *c, const struct jetstream_command *command)
+{
+    char reply[128];
+    natsMsg *msg = NULL;
+    reply_subject(c, command, 'p', 2, reply, sizeof(reply));
+    natsStatus s = natsMsg_Create(&msg, command->text, reply, jetstream_command_data(command),
+                                  (int)command->data_len);
+    const char *at = command->text + strlen(command->text) + 1;
+    for (unsigned i = 0; s == NATS_OK && i < command->header_count; i++) {
+        const char *value = at + strlen(at) + 1;
+        s = natsMsgHeader_Set(msg, at, value);
+        at = value + strlen(value) + 1;
+    }
+    if (s == NATS_OK)
+        s = natsConnection_PublishMsg(c->nc, msg);
+    natsMsg_Destroy(msg);
+    return s;
+}
+
+static natsStatus send_request(struct connection *c, const struct jetstream_command *command,
+                               char kind, size_t numbers)
+{
+    char reply[128];
+    reply_subject(c, command, kind, numbers, reply, sizeof(reply));
+    const char *data = jetstream_command_data(command);
+    size_t len = command->data_len;
+    if (command->kind == JETSTREAM_COMMAND_CONFIRM) {
+        data = ack_payloads[command->what];
+        len = strlen(data);
+    }
+    return natsConnection_PublishRequest(c->nc, command->text, reply, data, (int)len);
+}
+
+static natsStatus send_command(struct connection *c, const struct jetstream_command *command)
+{
+    bool stale = command->link != c->link->number;
+    switch ((enum jetstream_command_kind)command->kind) {
+    case JETSTREAM_COMMAND_ACK: /* good on any connection */
+        return send_ack(c, (enum jetstream_ack)command->what, command->text,
+                        jetstream_command_data(command), command->data_len);
+    case JETSTREAM_COMMAND_CONFIRM:
+        return stale ? NATS_OK : send_request(c, command, 'a', 2);
+    case JETSTREAM_COMMAND_PULL:
+        return stale ? NATS_OK : send_request(c, command, 'm', 3);
+    case JETSTREAM_COMMAND_PUBLISH: /* the loop sends it again by itself */
+        return stale ? NATS_OK : send_publish(c, command);
+    case JETSTREAM_COMMAND_API:
+        return stale ? NATS_OK : send_request(c, command, 'r', 2);
+    }
+    panic("command of kind %u", command->kind);
+}
+
+/* What is wrong with this one message only; its publish is tried again and shown as troubled. */
+static bool is_refusal(natsStatus s)
+{
+    return s == NATS_MAX_PAYLOAD || s == NATS_INVALID_SUBJECT || s == NATS_INVALID_ARG ||
+           s == NATS_NO_SERVER_SUPPORT;
+}
+
+static bool send_or_fail(struct connection *c, const struct jetstream_command *command)
+{
+    natsStatus s = send_command(c, command);
+    if (s == NATS_OK)
+        return true;
+    if (!is_refusal(s))
+        return false;
+    char text[256];
+    struct str_out out = str_out(text, sizeof(text));
+    str_putf(&out, "%s: %s", command->text, natsStatus_GetText(s));
+    link_tell(c->link, JETSTREAM_MAIL_COMPLAINT, text);
+    return true;
+}
+
+static bool replay_ack(void *arg, enum jetstream_ack what, const char *subject)
+{
+    struct connection *c = arg;
+    const char *payload = ack_payloads[what];
+    return natsConnection_Publish(c->nc, subject, payload, (int)strlen(payload)) == NATS_OK;
+}
+
+static bool link_goes_on(struct jetstream_link *link)
+{
+    if (!jetstream_queue_is_stopping(link->queue))
+        return true;
+    return clock_mono().ns < atomic_load(&link->linger_until_ns) &&
+           jetstream_queue_has_more(link->queue);
+}
+
+/* Until the connection ends or the queue is stopped and empty (or the linger is over). */
+static void connection_serve(struct connection *c)
+{
+    struct jetstream_link *link = c->link;
+    bool alive = jetstream_ack_log_replay(link->ack_log, replay_ack, c);
+    while (alive && !atomic_load(&c->closed) && !atomic_load(&c->not_allowed) &&
+           link_goes_on(link)) {
+        const struct jetstream_command *command = jetstream_queue_next(link->queue, IDLE_WAIT_MS);
+        if (!command)
+            continue;
+        alive = send_or_fail(c, command);
+        jetstream_queue_done(link->queue);
+    }
+    if (jetstream_queue_is_stopping(link->queue)) {
+        int64_t left = mono_diff_ms((mono_t){atomic_load(&link->linger_until_ns)}, clock_mono());
+        if (alive && left > 0)
+            (void)natsConnection_FlushTimeout(c->nc, left);
+    }
+}
+
+static void why_lost(struct connection *c, char *reason, size_t size)
+{
+    const char *text = NULL;
+    struct str_out out = str_out(reason, size);
+    if (atomic_load(&c->not_allowed))
+        str_puts(&out, "NATS: the user may not subscribe to _INBOX.>");
+    else if (natsConnection_GetLastError(c->nc, &text) != NATS_OK && text && *text)
+        str_putf(&out, "NATS connection lost: %s", text);
+    else
+        str_puts(&out, "NATS connection lost");
+}
+
+static void *link_main(void *arg)
+{
+    struct jetstream_link *link = arg;
+    struct backoff backoff = {.min_ms = RECONNECT_MIN_MS, .max_ms = RECONNECT_MAX_MS};
+    char reason[256];
+    do {
+        const char *url = link->servers.urls[link->next_server++ % link->servers.count];
+        struct connection *c = connection_open(link, url, reason, sizeof(reason));
+        if (c) {
+            backoff_reset(&backoff);
+            link->number++;
+            link_tell(link, JETSTREAM_MAIL_UP, c->inbox);
+            connection_serve(c);
+            why_lost(c, reason, sizeof(reason));
+            connection_end(c);
+        }
+        link_tell(link, JETSTREAM_MAIL_DOWN, reason);
+    } while (!jetstream_queue_rest(link->queue, backoff_next_ms(&backoff, random_u32())));
+    return NULL;
+}
+
+/* --- create and destroy --- */
+
+static char *dup_or_null(const char *text)
+{
+    return text ? xstrdup(text) : NULL;
+}
+
+static void link_free(struct jetstream_link **link_ptr)
+{
+    struct jetstream_link *link = *link_ptr;
+    char *const texts[] = {link->creds_file, link->ca_file, link->cert_file, link->key_file,
+                           link->client_name};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        free(texts[i]);
+    jetstream_servers_free(&link->servers);
+    jetstream_ack_log_destroy(&link->ack_log);
+    jetstream_mailbox_destroy(&link->mailbox);
+    jetstream_queue_destroy(&link->queue);
+    free(link);
+    *link_ptr = NULL;
+}
+
+/* What can be seen without a server: the addresses, and whether the files can be used. */
+static int check_options(const struct jetstream_link *link, char *error_r, size_t error_size)
+{
+    struct connection unused = {0};
+    for (size_t i = 0; i < link->servers.count; i++) {
+        natsOptions *options = NULL;
+        natsStatus s = natsOptions_Create(&options);
+        if (s == NATS_OK)
+            s = set_options(link, options, link->servers.urls[i], &unused);
+        natsOptions_Destroy(options);
+        if (s != NATS_OK) {
+            explain(error_r, error_size, link->servers.urls[i], s);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int jetstream_create(struct loop *loop, const struct jetstream_options *options,
+                     const struct jetstream_events *events, struct jetstream **js_r, char *error_r,
+                     size_t error_size)
+{
+    struct jetstream *js = xcalloc(1, sizeof(*js));
+    struct jetstream_link *link = xcalloc(1, sizeof(*link));
+    js->loop = loop;
+    js->events = *events;
+    js->link = link;
+    link->js = js;
+    link->creds_file = dup_or_null(options->creds_file);
+    link->ca_file = dup_or_null(options->ca_file);
+    link->cert_file = dup_or_null(options->cert_file);
+    link->key_file = dup_or_null(options->key_file);
+    link->client_name = xstrdup(options->client_name);
+    js->queue = link->queue = jetstream_queue_create();
+    link->mailbox = jetstream_mailbox_create(loop, deliver, discard, link);
+    link->ack_log = jetstream_ack_log_create();
+    if (jetstream_calls_init(js, options->domain, error_r, error_size) == 0 &&
+        jetstream_servers_parse(&link->servers, options->urls, error_r, error_size) == 0 &&
+        check_options(link, error_r, error_size) == 0) {
+        str_copy(js->down_reason, sizeof(js->down_reason), "NATS: connecting", 16);
+        link->next_server = random_u32() % link->servers.count;
+        if (pthread_create(&link->thread, NULL, link_main, link) != 0)
+            panic("a thread can't be made");
+        *js_r = js;
+        return 0;
+    }
+    jetstream_calls_free(js);
+    link_free(&link);
+    free(js);
+    return -1;
+}
+
+static bool join_until(pthread_t thread, mono_t deadline)
+{
+    struct timespec at = {.tv_sec = (time_t)(deadline.ns / NS_PER_S),
+                          .tv_nsec = (long)(deadline.ns % NS_PER_S)};
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &at) == 0;
+}
+
+void jetstream_destroy(struct jetstream **js_ptr, int64_t linger_ms)
+{
+    struct jetstream *js = *js_ptr;
+    if (!js)
+        return;
+    struct jetstream_link *link = js->link;
+    mono_t linger_until = mono_add_ms(clock_mono(), linger_ms);
+    jetstream_queue_hand_over(js->queue);
+    atomic_store(&link->linger_until_ns, linger_until.ns);
+    jetstream_queue_stop(js->queue);
+    /* It can be within a connect to a silent server. What it still uses then is left to it. */
+    if (join_until(link->thread, mono_add_ms(linger_until, CONNECT_TIMEOUT_MS)))
+        link_free(&link);
+    else
+        pthread_detach(link->thread);
+    jetstream_calls_free(js);
+    free(js);
+    *js_ptr = NULL;
+}

@@ -1,0 +1,36 @@
+/*
+ * What nats.c's threads and the sender have for the loop: a list under a lock, one wake-up of the
+ * loop for a burst, a bounded number of items in one turn.
+ */
+#ifndef BRIDGE_JETSTREAM_MAILBOX_H
+#define BRIDGE_JETSTREAM_MAILBOX_H
+
+#include "common/loop.h"
+
+enum jetstream_mail_kind {
+    JETSTREAM_MAIL_MESSAGE,
+    JETSTREAM_MAIL_UP,        /* text: the inbox of the new connection */
+    JETSTREAM_MAIL_DOWN,      /* text: why */
+    JETSTREAM_MAIL_COMPLAINT, /* text: what the server or the library objects to */
+};
+
+struct jetstream_mail {
+    enum jetstream_mail_kind kind;
+    void *msg;  /* a natsMsg, or NULL; the mailbox gives it back through `discard` */
+    char *text; /* from malloc; the mailbox frees it */
+};
+
+struct jetstream_mailbox;
+
+/* `deliver` runs on the loop in the order of putting; `discard` after the whole burst, since each
+ * discarded message may wake nats.c's garbage collector. */
+struct jetstream_mailbox *
+jetstream_mailbox_create(struct loop *loop,
+                         void (*deliver)(void *arg, const struct jetstream_mail *mail),
+                         void (*discard)(void *msg), void *arg) MUST_CHECK;
+/* Any thread. */
+void jetstream_mailbox_put(struct jetstream_mailbox *box, struct jetstream_mail mail);
+/* Loop thread, when nobody puts any more; nothing is delivered after it. */
+void jetstream_mailbox_destroy(struct jetstream_mailbox **box);
+
+#endif
