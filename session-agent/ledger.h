@@ -33,8 +33,8 @@ enum ledger_state {
     LEDGER_QUEUED,  /* taken, not yet handed to a socket */
     LEDGER_HANDED,  /* handed to a socket, no outcome */
     LEDGER_OUTCOME, /* has one */
-    LEDGER_CLOSED,  /* the message was closed: nothing of it shall be sent any more */
-    LEDGER_SETTLED, /* the message was settled */
+    LEDGER_CLOSED,  /* the message was closed: nothing of it shall be sent any more (no entry) */
+    LEDGER_SETTLED, /* the message was settled (no entry) */
 };
 
 struct ledger_outcome {
@@ -122,8 +122,8 @@ struct ledger_outcome ledger_outcome(const struct ledger_entry *e);
 void ledger_set_owner(struct ledger_entry *e, void *owner);
 void *ledger_owner(const struct ledger_entry *e);
 
-/* Calls `fn` for each entry of the operator (NULL: of all), oldest first. `fn` may settle or forget
- * that very entry's message and nothing else. */
+/* Calls `fn` for each entry of the operator (NULL: of all), oldest first. `fn` may forget that very
+ * entry and nothing else. */
 void ledger_each(struct ledger *l, const uint8_t *operator_id,
                  void (*fn)(struct ledger_entry *e, void *arg), void *arg);
 /* Is a segment of this message HANDED? */

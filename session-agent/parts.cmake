@@ -11,6 +11,8 @@ add_library(session-agent-parts STATIC
   ${CMAKE_SOURCE_DIR}/session-agent/pacer.c
   ${CMAKE_SOURCE_DIR}/session-agent/session_fsm.c
   ${CMAKE_SOURCE_DIR}/session-agent/submit_queue.c
+  ${CMAKE_SOURCE_DIR}/session-agent/tcp_link.c
+  ${CMAKE_SOURCE_DIR}/session-agent/tcp_socket.c
   ${CMAKE_SOURCE_DIR}/session-agent/transport.c
   ${CMAKE_SOURCE_DIR}/session-agent/window.c)
 target_link_libraries(session-agent-parts PUBLIC common proto PkgConfig::LIBUV OpenSSL::SSL OpenSSL::Crypto)

@@ -16,8 +16,9 @@ struct transport;
 #define TRANSPORT_READ_SIZE 65536
 
 struct transport_hub *transport_hub_create(struct loop *loop) MUST_CHECK;
-/* All transports destroyed; turns the loop until their last handles are closed (≤ 1 s). */
-void transport_hub_destroy(struct transport_hub **hub);
+/* All transports are destroyed; turns the loop until their last handles are closed (≤ 1.5 s).
+ * False: a name resolution still hangs; the hub is not freed and the loop can't be destroyed. */
+bool transport_hub_destroy(struct transport_hub **hub);
 
 struct transport_target {
     const char *host; /* name or address */
@@ -57,6 +58,8 @@ struct transport *transport_connect(struct transport_hub *hub,
 /* Ends the connection: what was written is still sent, in the background and for at most 1 s; no
  * callback runs from now on. */
 void transport_destroy(struct transport **t);
+/* The same at once: what was not yet flushed is never sent. */
+void transport_abort(struct transport **t);
 
 /* Appends to the output, which is flushed once at the end of the loop's turn. Dropped unless
  * ready. */
