@@ -35,7 +35,7 @@ const char *dlr_status_name(enum dlr_status status)
 
 bool dlr_status_is_final(enum dlr_status status)
 {
-    return status != DLR_ACCEPTED && status != DLR_UNKNOWN;
+    return status != DLR_ACCEPTED;
 }
 
 const char *health_status_name(enum health_status status)
@@ -91,6 +91,10 @@ static void emit_raw_payload(struct json_emit *e, const struct dlr_event *event)
         json_emit_object_end(e);
     }
     json_emit_array_end(e);
+    if (event->raw_octets.data) {
+        json_emit_key(e, "hex");
+        json_emit_hex(e, event->raw_octets);
+    }
     json_emit_object_end(e);
 }
 

@@ -20,7 +20,7 @@ enum dlr_status {
     DLR_STATUS_COUNT
 };
 const char *dlr_status_name(enum dlr_status status); /* "DELIVERED" */
-bool dlr_status_is_final(enum dlr_status status);    /* all but ACCEPTED and UNKNOWN */
+bool dlr_status_is_final(enum dlr_status status);    /* all but ACCEPTED */
 
 enum dlr_source {
     DLR_SOURCE_MNO,       /* a receipt */
@@ -43,9 +43,10 @@ struct dlr_event {
     const char *stat;        /* raw state text, cut to 32 characters; NULL: the status */
     const char *source_addr; /* as in the PDU; NULL leaves the field out */
     const char *dest_addr;
-    struct bytes raw_text; /* rawPayload.text, with data NULL there is no rawPayload */
-    struct bytes raw_tlvs; /* rawPayload.tlvs, encoded parameters */
-    unsigned segment;      /* 1..segments; 0: unknown, both are left out */
+    struct bytes raw_text;   /* rawPayload.text, with data NULL there is no rawPayload */
+    struct bytes raw_tlvs;   /* rawPayload.tlvs, encoded parameters */
+    struct bytes raw_octets; /* rawPayload.hex; data NULL leaves it out */
+    unsigned segment;        /* 1..segments; 0: unknown, both are left out */
     unsigned segments;
     const struct uuid *original_operator_id; /* NULL: no failover */
     const char *reason; /* for people, without text or numbers; NULL leaves it out */

@@ -32,7 +32,7 @@ struct receipt {
     bool final; /* false: ENROUTE, ACCEPTED, buffered, intermediate notifications */
     char stat[RECEIPT_STAT_SIZE]; /* the raw word, or the standard word of a numeric state; never ""
                                    */
-    char err[RECEIPT_ERR_SIZE];   /* `err:` as it came, else the network_error_code as "3:0042"; ""
+    char err[RECEIPT_ERR_SIZE];   /* `err:` as it came, else the network_error_code as "3:42"; ""
                                      when absent */
     int64_t submit_ms;            /* unix; RECEIPT_TIME_NONE when absent or implausible */
     int64_t done_ms;
