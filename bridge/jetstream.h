@@ -26,7 +26,8 @@ struct jetstream_message {
     uint64_t delivered;      /* 1: the first time, as far as the server remembers */
     uint64_t time_ns;        /* the stream's time stamp */
     uint64_t pending;        /* further ones that match the consumer */
-    const char *traceparent; /* header, ≤ 255 octets; NULL: none */
+    const char *traceparent;   /* header, NULL: none */
+    const char *failover_from; /* header Smpp-Failover-From, NULL: none */
     const uint8_t *data;
     size_t len;
 };

@@ -7,7 +7,7 @@
 #include "bridge/jetstream_private.h"
 #include "bridge/jetstream_subjects.h"
 
-enum { MAX_ACK_SUBJECT = 255, MAX_TRACEPARENT = 255 };
+enum { MAX_ACK_SUBJECT = 255, MAX_HEADER = 255 };
 
 /* 0: the message has no status. */
 static int status_of(const struct jetstream_arrival *a)
@@ -78,10 +78,10 @@ static void take_answer(struct jetstream *js, const struct jetstream_arrival *a)
                                  reason ? 0 : a->len, reason);
 }
 
-static const char *traceparent_of(const struct jetstream_arrival *a)
+static const char *short_header(const struct jetstream_arrival *a, const char *name)
 {
-    const char *value = jetstream_arrival_header(a, "traceparent");
-    return value && strlen(value) <= MAX_TRACEPARENT ? value : NULL;
+    const char *value = jetstream_arrival_header(a, name);
+    return value && strlen(value) <= MAX_HEADER ? value : NULL;
 }
 
 static void take_message(struct jetstream *js, const struct jetstream_arrival *a)
@@ -105,7 +105,8 @@ static void take_message(struct jetstream *js, const struct jetstream_arrival *a
         .delivered = ack.delivered,
         .time_ns = ack.time_ns,
         .pending = ack.pending,
-        .traceparent = traceparent_of(a),
+        .traceparent = short_header(a, "traceparent"),
+        .failover_from = short_header(a, "Smpp-Failover-From"),
         .data = a->data,
         .len = a->len,
     };
