@@ -11,6 +11,15 @@ add_library(bridge-adapters STATIC
   jetstream_calls.c
   jetstream_arrivals.c
   jetstream.c
+  # Redis
+  redis_url.c
+  redis_info.c
+  redis_resolve.c
+  redis_io.c
+  redis_calls.c
+  redis.c
+  # TLS, digests, the seal
+  crypto.c
 )
 target_link_libraries(bridge-adapters
   PUBLIC common

@@ -33,9 +33,12 @@ struct redis_reply {
 typedef void redis_done(void *arg, const struct redis_reply *reply);
 
 struct redis_events {
-    /* Connected (authenticated, database selected). `run_id` differs when it is another process or
-     * was promoted: what was in it may be gone. */
+    /* Connected (authenticated, database selected, a master that has loaded its data). `run_id`
+     * differs when it is another process or was promoted, and each time where INFO is not allowed:
+     * what was in it may be gone. */
     void (*connected)(void *arg, const char *run_id);
+    /* The connection was lost, or could not be made (told again only for another reason). The
+     * callbacks of unanswered commands came before it. */
     void (*disconnected)(void *arg, const char *reason);
     void *arg;
 };
@@ -53,8 +56,8 @@ bool redis_is_connected(const struct redis *redis);
 bool redis_command(struct redis *redis, redis_done *done, void *arg, size_t argc,
                    const char *const *argv, const size_t *lens) MUST_CHECK;
 
-/* EVALSHA with its fallback to EVAL; `script` is static text. Keys first, then arguments, in argv.
- */
+/* EVALSHA with its fallback to EVAL (which goes to the end of the line); `script` lives as long as
+ * the process. Keys first, then arguments, in argv; at most 64 of them. */
 struct redis_script {
     const char *text;
     char sha1[41]; /* filled at first use */
