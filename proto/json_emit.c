@@ -188,12 +188,14 @@ void json_emit_text(struct json_emit *e, const char *s, size_t len)
         if (s == end)
             break;
         uint32_t cp = str_utf8_next(&s, end);
+        if (cp == 0)
+            cp = STR_UTF8_BAD;
         if (cp < 0x20 || cp == '"' || cp == '\\' || cp == 0x7F) {
             put_escaped(e, cp);
             continue;
         }
         char utf8[STR_UTF8_MAX];
-        put(e, utf8, str_utf8_put(cp, utf8)); /* ill-formed bytes come back as U+FFFD */
+        put(e, utf8, str_utf8_put(cp, utf8)); /* what is bad comes back as U+FFFD */
     }
     put_char(e, '"');
 }

@@ -1,7 +1,7 @@
 /*
  * JSON out, without printf and without a tree: values are appended as they come. The output is
- * always valid JSON in valid UTF-8 (ill-formed bytes become U+FFFD), provided keys and values
- * alternate as they must.
+ * always valid JSON in valid UTF-8 (ill-formed bytes and NUL, which many readers refuse, become
+ * U+FFFD), provided keys and values alternate as they must.
  */
 #ifndef PROTO_JSON_EMIT_H
 #define PROTO_JSON_EMIT_H
