@@ -47,7 +47,7 @@ static inline uint8_t buf_get_u8(struct buf_reader *r)
 static inline uint16_t buf_get_u16(struct buf_reader *r)
 {
     const uint8_t *p = buf_take(r, 2);
-    return p ? (uint16_t)((p[0] << 8) | p[1]) : 0;
+    return (uint16_t)(p ? (p[0] << 8) | p[1] : 0);
 }
 
 static inline uint32_t buf_get_u32(struct buf_reader *r)

@@ -1,10 +1,10 @@
 /*
- * Whole messages over one NNG pair socket on ipc://; the only file that knows NNG. Carries bytes
- * and says who is there; order, gaps and replay are the business of those above.
+ * Whole messages to one peer over NNG on ipc://; the only file that knows NNG. Carries bytes and
+ * says who is there; order, gaps and replay are the business of those above.
  *
- * A message that was "sent" may still be lost when the pipe ends (NNG's word means nothing);
- * while a pipe stands, what was sent arrives once and in order. Everything runs on the loop's
- * thread; NNG's threads only copy and post.
+ * What was sent may be lost when the connection ends; while it stands, everything arrives once and
+ * in order, and nothing of one connection ever reaches the next. On the wire it is what NNG's pair
+ * sockets (version 0) speak. All callbacks run on the loop's thread, never from inside a call.
  */
 #ifndef COMMON_IPC_CHANNEL_H
 #define COMMON_IPC_CHANNEL_H
@@ -31,26 +31,30 @@ struct ipc_channel_events {
     void *arg;
 };
 
-/* The agent's end. Takes an flock on `<path>.lock` before it listens, so that no second listener's
- * stale-socket probe ever reaches a live socket (NNG 1.5 goes deaf then); socket mode 0660, umask
- * honoured by the 0700 or group directory. When no peer was seen for a while it closes and
- * re-creates the listener, which cures a listener deafened by a peer that connected and closed at
- * once. −1 with a reason: lock held, path too long, directory missing. */
+/* The agent's end. Takes an flock on `<path>.lock` before it listens, so that two listeners never
+ * meet on one path; a stale socket file is replaced. Socket mode 0660. One peer at a time: others
+ * are turned away (and knock while one is up), and so is who is of no allowed uid or does not greet
+ * within a second. −1 with a reason: lock held, path too long, directory missing or not writable.
+ */
 int ipc_channel_listen(struct loop *loop, const char *url, const uint32_t *allowed_uids,
                        size_t uid_count, const struct ipc_channel_events *events,
                        struct ipc_channel **channel_r, char *error_r, size_t error_size) MUST_CHECK;
 
-/* The bridge's end: dials, and again 50 ms … 1 s after each loss. */
+/* The bridge's end: dials, and again 50 ms … 1 s after each loss. Writes nothing to the directory.
+ */
 int ipc_channel_dial(struct loop *loop, const char *url, const struct ipc_channel_events *events,
                      struct ipc_channel **channel_r, char *error_r, size_t error_size) MUST_CHECK;
 
-/* Queues one message for the current peer; one nng send is in flight at a time, the rest waits in
- * order. Without a peer it is dropped. The bytes are copied. */
+/* Queues one message of at most IPC_CHANNEL_MAX_MESSAGE bytes for the current peer; without a peer,
+ * or after ipc_channel_drop(), it is dropped. The bytes are copied. What is queued while the system
+ * takes the former goes out in one write, so calling this for many small messages is cheap; but
+ * each still costs the peer a call of message(). */
 void ipc_channel_send(struct ipc_channel *c, const void *data, size_t len);
-/* Bytes queued and not yet taken by NNG. */
-size_t ipc_channel_queued(const struct ipc_channel *c);
-/* Nothing queued and the last send was taken; for a last word before closing. */
-bool ipc_channel_idle(const struct ipc_channel *c);
+/* Bytes that the system has not taken yet (0 without a peer); a peer that does not read makes them
+ * grow without bound, so callers bound what they queue. */
+size_t ipc_channel_queued(struct ipc_channel *c);
+/* Nothing queued: all of it lies in the socket or beyond. */
+bool ipc_channel_idle(struct ipc_channel *c);
 /* Ends the current pipe (`down` follows); the listener goes on listening, the dialer dials again.
  */
 void ipc_channel_drop(struct ipc_channel *c);

@@ -101,11 +101,12 @@ static void say_refused(const struct setting *s, struct bytes text, char *error_
 {
     char bounds[256];
     settings_text_bounds(s, bounds, sizeof(bounds));
+    const char *is_not = s->type == SETTING_INT ? "is not within" : "is not one of:";
     if (s->secret)
-        snprintf(error_r, error_size, "is not one of: %s", bounds);
+        snprintf(error_r, error_size, "%s %s", is_not, bounds);
     else
-        snprintf(error_r, error_size, "\"%.*s\" is not one of: %s",
-                 (int)min_size(text.len, SHOWN_CHARS), (const char *)text.data, bounds);
+        snprintf(error_r, error_size, "\"%.*s\" %s %s", (int)min_size(text.len, SHOWN_CHARS),
+                 (const char *)text.data, is_not, bounds);
 }
 
 int settings_text_parse(const struct setting *s, struct bytes text, void *settings, char *error_r,

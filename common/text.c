@@ -34,6 +34,7 @@ void text_puts(struct text *t, const char *cstr)
 
 void text_printf(struct text *t, const char *fmt, ...)
 {
+    INVARIANT(fmt != NULL);
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
