@@ -152,17 +152,17 @@ static bool read_words(struct reading *r)
 {
     static const char *const types[] = {"SMS", "FLASH", NULL};
     static const char *const strategies[] = {"CSMS", "TLV", NULL};
-    static const char *const encodings[] = {"", "GSM7", "UCS2", NULL};
+    static const char *const encodings[] = {"GSM7", "UCS2", NULL};
     size_t type = 0;
     size_t strategy = 0;
-    size_t encoding = 0;
+    size_t encoding = SIZE_MAX; /* missing */
     if (!read_word(r, "messageType", types, &type, "is neither SMS nor FLASH") ||
         !read_word(r, "longMessageStrategy", strategies, &strategy, "is neither CSMS nor TLV") ||
         !read_word(r, "encoding", encodings, &encoding, "is neither GSM7 nor UCS2"))
         return false;
     r->command->flash = type == 1;
     r->command->payload_wanted = strategy == 1;
-    r->command->encoding = (enum split_request)encoding;
+    r->command->encoding = encoding == 0 ? SPLIT_GSM7 : encoding == 1 ? SPLIT_UCS2 : SPLIT_AUTO;
     if (r->command->flash && r->command->has_binary)
         return invalid(r, "messageType", "FLASH is dataCoding's affair where there is dataHex");
     return true;

@@ -33,20 +33,20 @@ static const char *read_one(const struct json *item, struct buf_writer *w)
     uint8_t value[JSON_TLVS_VALUE_MAX];
     size_t len;
     if (!read_tag(json_member(item, "tag"), &tag))
-        return "a tag is not a number from 1 to 65535 or 0x0001 to 0xffff";
+        return "has a tag that is not a number from 1 to 65535 or 0x0001 to 0xffff";
     if (is_ours(tag))
-        return "a tag is one that the connector sets itself";
+        return "has a tag that the connector sets itself";
     if (!json_string(json_member(item, "hex"), &hex) ||
         !str_hex_decode((const char *)hex.data, hex.len, value, sizeof(value), &len))
-        return "a hex value is not an even number of at most 508 hex digits";
+        return "has a hex value that is not an even number of at most 508 hex digits";
     smpp_tlv_put(w, tag, (struct bytes){.data = value, .len = len});
-    return w->failed ? "too many octets" : NULL;
+    return w->failed ? "has too many octets" : NULL;
 }
 
 const char *json_tlvs_read(const struct json *list, struct buf_writer *w)
 {
     if (json_type(list) != JSON_ARRAY || json_count(list) > JSON_TLVS_MAX)
-        return "not a list of at most 16 parameters";
+        return "is not a list of at most 16 parameters";
     const struct json *item = NULL;
     while ((item = json_child(list, item))) {
         const char *wrong = read_one(item, w);
