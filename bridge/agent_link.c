@@ -391,6 +391,11 @@ void agent_link_detach(struct agent_link *link)
     link->state = LINK_OVER;
 }
 
+void agent_link_drop(struct agent_link *link, const char *reason)
+{
+    end_pipe(link, "%s", reason);
+}
+
 bool agent_link_idle(const struct agent_link *link)
 {
     return !link->channel || ipc_channel_idle(link->channel);

@@ -45,6 +45,8 @@ void agent_link_end(struct agent_link *link);
  * called, when nothing may be acted on any more. */
 bool agent_link_check_alive(struct agent_link *link);
 
+/* What came from the agent makes no sense: the place is given up. */
+void agent_link_drop(struct agent_link *link, const char *reason);
 /* DETACH; nothing is said or heard after it. agent_link_idle(): it has left. */
 void agent_link_detach(struct agent_link *link);
 bool agent_link_idle(const struct agent_link *link);

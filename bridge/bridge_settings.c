@@ -185,7 +185,6 @@ static const struct setting table[] = {
      .type = SETTING_STRING,
      AT(mo_subject),
      .max = 255,
-     .reloadable = true,
      .meaning = "where mobile-originated messages are published; empty: they are refused"},
     {.name = "ASSIGNMENT",
      .type = SETTING_CHOICE,
@@ -315,6 +314,7 @@ bool bridge_settings_reload(struct bridge_settings *settings)
 /* --- operators ----------------------------------------------------------------------------------
  */
 
+/* Borrows its strings: not to be freed. */
 static void make_defaults(const struct bridge_settings *settings, struct operator_settings *s)
 {
     operator_settings_init(s);
@@ -323,11 +323,19 @@ static void make_defaults(const struct bridge_settings *settings, struct operato
 #include "bridge/shared_settings.def"
 }
 
+void bridge_settings_operator_defaults(const struct bridge_settings *settings,
+                                       struct operator_settings *s)
+{
+    struct operator_settings defaults;
+    make_defaults(settings, &defaults);
+    operator_settings_copy(s, &defaults);
+}
+
 int bridge_settings_operators(const struct bridge_settings *settings,
                               struct operator_settings_list *list_r, char *error_r,
                               size_t error_size)
 {
-    struct operator_settings defaults; /* borrows its strings: not to be freed */
+    struct operator_settings defaults;
     make_defaults(settings, &defaults);
     if (!settings->operators_file)
         return operator_settings_parse_ids(settings->operator_ids, &defaults, list_r, error_r,

@@ -46,6 +46,9 @@ void bridge_settings_free(struct bridge_settings *settings);
  * nothing. True when something changed. */
 bool bridge_settings_reload(struct bridge_settings *settings);
 
+/* What an operator has of which no file says anything. */
+void bridge_settings_operator_defaults(const struct bridge_settings *settings,
+                                       struct operator_settings *s_r);
 /* OPERATORS_FILE or OPERATOR_IDS as they are now, with these settings as defaults. */
 int bridge_settings_operators(const struct bridge_settings *settings,
                               struct operator_settings_list *list_r, char *error_r,

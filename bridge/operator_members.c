@@ -4,7 +4,7 @@
 
 #include "common/str.h"
 
-#include "proto/smpp_tlv.h"
+#include "proto/json_tlvs.h"
 
 #include "bridge/operator_members.h"
 
@@ -24,10 +24,10 @@ static bool read_status(const struct json *value, uint32_t *status_r)
 }
 
 static bool read_busy_status(const struct json *value, struct operator_settings *s,
-                             const char **wanted_r)
+                             const char **wrong_r)
 {
     uint32_t status;
-    *wanted_r = "a command_status other than 0, as \"0x14\"";
+    *wrong_r = "wanted is a command_status other than 0, as \"0x14\"";
     if (!read_status(value, &status) || status == 0)
         return false;
     s->busy_status = status;
@@ -35,9 +35,9 @@ static bool read_busy_status(const struct json *value, struct operator_settings 
 }
 
 static bool read_pair_on(const struct json *value, struct operator_settings *s,
-                         const char **wanted_r)
+                         const char **wrong_r)
 {
-    *wanted_r = "an array of at most 16 command_statuses, as [\"0x0D\"]";
+    *wrong_r = "wanted is an array of at most 16 command_statuses, as [\"0x0D\"]";
     s->pair_on_count = 0;
     if (json_type(value) != JSON_ARRAY || json_count(value) > OPERATOR_SETTINGS_MAX_PAIR_ON)
         return false;
@@ -50,10 +50,11 @@ static bool read_pair_on(const struct json *value, struct operator_settings *s,
 }
 
 static bool read_status_classes(const struct json *value, struct operator_settings *s,
-                                const char **wanted_r)
+                                const char **wrong_r)
 {
-    *wanted_r = "an object of at most 64 like {\"0x45\": \"retry\"}, with retry, throttle, "
-                "permanent or session";
+    *wrong_r =
+        "wanted is an object of at most 64 like {\"0x45\": \"retry\"}, with retry, throttle, "
+        "permanent or session";
     s->status_class_count = 0;
     if (json_type(value) != JSON_OBJECT || json_count(value) > OPERATOR_SETTINGS_MAX_STATUS_CLASSES)
         return false;
@@ -71,9 +72,9 @@ static bool read_status_classes(const struct json *value, struct operator_settin
 }
 
 static bool read_shift_tables(const struct json *value, struct operator_settings *s,
-                              const char **wanted_r)
+                              const char **wrong_r)
 {
-    *wanted_r = "an array of at most 4 of turkish, spanish, portuguese, urdu";
+    *wrong_r = "wanted is an array of at most 4 of turkish, spanish, portuguese, urdu";
     s->shift_table_count = 0;
     if (json_type(value) != JSON_ARRAY || json_count(value) > SPLIT_LANGUAGES_MAX)
         return false;
@@ -98,11 +99,11 @@ static bool is_host_port(struct bytes text)
     return str_parse_u64(colon + 1, (size_t)(s + text.len - colon - 1), 1, UINT16_MAX, &port);
 }
 
-static bool read_hosts(const struct json *value, struct operator_settings *s, const char **wanted_r)
+static bool read_hosts(const struct json *value, struct operator_settings *s, const char **wrong_r)
 {
     char joined[1024];
     struct str_out out = str_out(joined, sizeof(joined));
-    *wanted_r = "an array of \"host:port\", at most 1023 characters together";
+    *wrong_r = "wanted is an array of \"host:port\", at most 1023 characters together";
     if (json_type(value) != JSON_ARRAY)
         return false;
     for (const struct json *item = json_child(value, NULL); item; item = json_child(value, item)) {
@@ -117,48 +118,19 @@ static bool read_hosts(const struct json *value, struct operator_settings *s, co
     return !out.cut;
 }
 
-static bool read_tag(const struct json *value, uint16_t *tag_r)
-{
-    struct bytes text;
-    uint64_t number;
-    int64_t plain;
-    if (json_int(value, 1, UINT16_MAX, &plain)) {
-        *tag_r = (uint16_t)plain;
-        return true;
-    }
-    if (!json_string(value, &text) ||
-        !str_parse_0x((const char *)text.data, text.len, UINT16_MAX, &number) || number == 0)
-        return false;
-    *tag_r = (uint16_t)number;
-    return true;
-}
-
-static bool read_tlvs(const struct json *value, struct operator_settings *s, const char **wanted_r)
+static bool read_tlvs(const struct json *value, struct operator_settings *s, const char **wrong_r)
 {
     struct buf_writer w = buf_writer(s->tlvs, sizeof(s->tlvs));
-    *wanted_r = "an array of {\"tag\": \"0x1403\", \"hex\": \"0a0b\"}, at most 512 octets together";
-    if (json_type(value) != JSON_ARRAY)
-        return false;
-    for (const struct json *item = json_child(value, NULL); item; item = json_child(value, item)) {
-        uint8_t octets[OPERATOR_SETTINGS_TLVS_MAX];
-        size_t len;
-        uint16_t tag;
-        struct bytes hex;
-        if (json_count(item) != 2 || !read_tag(json_member(item, "tag"), &tag) ||
-            !json_string(json_member(item, "hex"), &hex) ||
-            !str_hex_decode((const char *)hex.data, hex.len, octets, sizeof(octets), &len))
-            return false;
-        smpp_tlv_put(&w, tag, (struct bytes){octets, len});
-    }
+    *wrong_r = json_tlvs_read(value, &w);
     s->tlvs_len = buf_written(&w);
-    return !w.failed;
+    return !*wrong_r;
 }
 
 static bool read_tls_min_version(const struct json *value, struct operator_settings *s,
-                                 const char **wanted_r)
+                                 const char **wrong_r)
 {
     struct bytes text;
-    *wanted_r = "\"1.2\" or \"1.3\"";
+    *wrong_r = "wanted is \"1.2\" or \"1.3\"";
     if (!json_string(value, &text))
         return false;
     if (str_equal((const char *)text.data, text.len, "1.2", 3))

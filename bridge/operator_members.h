@@ -20,8 +20,8 @@ struct operator_member {
     size_t offset;
     int64_t initial, min, max;
     const char *const *words; /* ends with NULL */
-    /* False with what is wanted instead in *wanted_r. */
-    bool (*read)(const struct json *value, struct operator_settings *s, const char **wanted_r);
+    /* False with what is wrong in *wrong_r. */
+    bool (*read)(const struct json *value, struct operator_settings *s, const char **wrong_r);
 };
 
 extern const struct operator_member operator_members[];

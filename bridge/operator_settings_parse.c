@@ -81,7 +81,7 @@ static int parse_member(const struct operator_member *m, const struct json *valu
                         struct operator_settings *s, struct complaint c)
 {
     void *field = operator_member_field(m, s);
-    const char *wanted = NULL;
+    const char *wrong = NULL;
     bool ok = false;
     switch (m->kind) {
     case MEMBER_INT:
@@ -97,14 +97,14 @@ static int parse_member(const struct operator_member *m, const struct json *valu
         ok = parse_word(m, value, field);
         break;
     case MEMBER_READ:
-        ok = m->read(value, s, &wanted);
+        ok = m->read(value, s, &wrong);
         break;
     }
     if (ok)
         return 0;
-    char described[256];
-    say_wanted(m, described, sizeof(described));
-    return complain(c, "%s: wanted is %s", m->name, wanted ? wanted : described);
+    char wanted[256];
+    say_wanted(m, wanted, sizeof(wanted));
+    return complain(c, "%s: %s%s", m->name, wrong ? "" : "wanted is ", wrong ? wrong : wanted);
 }
 
 static const struct operator_member *find_member(const struct operator_member *table, size_t count,

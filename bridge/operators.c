@@ -207,6 +207,11 @@ void operators_note_stats(struct operator* op, const struct ipc_stats *s)
         op->stats[i] = buf_get_u64(&r);
 }
 
+bool operators_is_served(const struct operator* op)
+{
+    return !op->dropping && !op->unconfigured;
+}
+
 bool operators_can_transmit(const struct operator* op)
 {
     for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {

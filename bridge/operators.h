@@ -65,6 +65,9 @@ struct operator
     uint32_t tag;  /* of its consumer at the jetstream adapter; index in the table, stable */
     bool paused;   /* ctl pause */
     bool dropping; /* removed from the configuration; DROP was sent */
+    /* The agent holds it and no configuration names it: what it has is settled, its binds stay
+     * (nothing is unbound by absence), but nothing is fetched for it. */
+    bool unconfigured;
 
     /* As the agent last said. */
     struct operator_session rows[OPERATOR_MAX_ROWS];
@@ -110,6 +113,8 @@ void operators_note_session(struct operator* op, const struct ipc_session *s);
 void operators_note_session_gone(struct operator* op, const struct ipc_session_gone *s);
 void operators_note_state(struct operator* op, const struct ipc_operator_state *s);
 void operators_note_stats(struct operator* op, const struct ipc_stats *s);
+/* Commands are fetched for it: neither dropping nor unconfigured. */
+bool operators_is_served(const struct operator* op);
 /* At least one bind can transmit (BOUND or FAILBACK, transceiver or transmitter). */
 bool operators_can_transmit(const struct operator* op);
 const char *operators_name(const struct operator* op); /* operatorName, else the id */

@@ -1,0 +1,208 @@
+/* When traffic goes to the backup operator and when it comes back, and the copies themselves. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+
+#include "bridge/failover.h"
+#include "bridge/mt_consumer.h"
+#include "bridge/mt_settle.h"
+
+static const char *backup_text(const struct operator* op, char out[UUID_TEXT_SIZE])
+{
+    struct uuid id;
+    memcpy(id.octets, op->backup_id, UUID_SIZE);
+    uuid_format(&id, out);
+    return out;
+}
+
+/* --- begin and end
+ * -------------------------------------------------------------------------------------- */
+
+static void tell_agent(struct mt_operator *mo, bool begin)
+{
+    char backup[UUID_TEXT_SIZE];
+    struct agent_link *link = mo->path->with.link;
+    struct ipc_failover record = {.begin = begin};
+    memcpy(record.operator_id, mo->op->id, sizeof(record.operator_id));
+    ipc_put_failover(agent_link_begin(link), &record);
+    agent_link_end(link);
+    mo->op->failed_over = begin;
+    log_warn(begin ? "traffic goes to the backup operator" : "traffic comes back from the backup",
+             LOG_STR("operatorId", mo->op->id_text),
+             LOG_STR("backupOperatorId", backup_text(mo->op, backup)));
+}
+
+/* Somebody serves it: a session of ours, or another instance's waiting pulls. */
+static bool backup_is_served(const struct mt_operator *mo)
+{
+    const struct operator* backup = operators_find(mo->path->with.operators, mo->op->backup_id);
+    return (backup && operators_can_transmit(backup) && !backup->failed_over) ||
+           mo->backup_has_pulls;
+}
+
+/* What waits here, or was given to the agent and not yet handed to a socket. */
+static void copy_waiting(struct mt_operator *mo)
+{
+    static const enum mt_stage stages[] = {MT_READY_PRIORITY, MT_READY, MT_AT_AGENT, MT_WAITING};
+    for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+        LIST_FOREACH(item, &mo->stages[stages[i]])
+        {
+            struct mt *mt = LIST_ENTRY(item, struct mt, link);
+            if (!failover_wants(mt))
+                continue;
+            mt->end = MT_END_COPIED;
+            mt_settle_end(mt);
+        }
+    }
+}
+
+static void begin_when_due(struct mt_operator *mo, mono_t now)
+{
+    if (mo->unable_since.ns == 0)
+        mo->unable_since = now;
+    bool due = mono_diff_ms(now, mo->unable_since) >= mo->op->settings.failover_after_ms;
+    if (!due || !mo->op->has_backup || memcmp(mo->op->backup_id, mo->op->id, UUID_SIZE) == 0)
+        return;
+    if (backup_is_served(mo))
+        tell_agent(mo, true);
+    else
+        mt_consumer_ask_backup(mo);
+}
+
+static uint32_t copies_under_way(const struct mt_operator *mo)
+{
+    uint32_t count = 0;
+    static const enum mt_stage stages[] = {MT_CLOSING, MT_REPORTING, MT_RECALLED};
+    for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+        LIST_FOREACH(item, &mo->stages[stages[i]])
+        count += LIST_ENTRY(item, struct mt, link)->end == MT_END_COPIED;
+    }
+    return count;
+}
+
+void failover_tick(struct mt_operator *mo)
+{
+    mono_t now = loop_now(mo->path->with.loop);
+    if (mo->path->stopping || !operators_is_served(mo->op))
+        return;
+    if (operators_can_transmit(mo->op)) {
+        mo->unable_since = (mono_t){0};
+        mo->is_ending = mo->op->failed_over;
+        if (mo->is_ending && copies_under_way(mo) == 0) {
+            mo->is_ending = false;
+            tell_agent(mo, false);
+            mt_touch(mo);
+        }
+        return;
+    }
+    mo->is_ending = false;
+    if (!mo->op->failed_over)
+        begin_when_due(mo, now);
+    if (mo->op->failed_over) {
+        copy_waiting(mo);
+        mt_touch(mo);
+    }
+}
+
+/* --- copies
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Nothing of it may have reached the MNO, but for what is unknown and would be sent again here. */
+static bool is_untouched(const struct mt *mt)
+{
+    size_t fresh = mt_count_segments(mt, SEGMENT_NEW) + mt_count_segments(mt, SEGMENT_OUT);
+    int64_t now_ms = clock_wall_ms();
+    for (size_t i = 0; i < mt->segment_count; i++) {
+        const struct mt_segment *s = &mt->segments[i];
+        fresh += s->state == SEGMENT_UNKNOWN && now_ms >= s->rests_until_ms;
+    }
+    return fresh == mt->segment_count;
+}
+
+bool failover_wants(const struct mt *mt)
+{
+    const struct mt_operator *mo = mt->owner;
+    return mo->op->failed_over && !mo->is_ending && !mt->end && !mt->has_original_operator &&
+           is_untouched(mt);
+}
+
+/* Steps over a JSON string that begins at `p`; the document is well-formed. */
+static const char *skip_string(const char *p)
+{
+    for (p++; *p != '"'; p++)
+        p += *p == '\\';
+    return p + 1;
+}
+
+static const char *skip_blank(const char *p)
+{
+    return p + strspn(p, " \t\r\n");
+}
+
+/* The opening quote of the outermost operatorId's value; `json` ends with NUL. */
+static const char *find_operator_id(const char *json)
+{
+    static const char name[] = "\"operatorId\"";
+    int depth = 0;
+    for (const char *p = json; *p;) {
+        if (*p == '"') {
+            const char *end = skip_string(p);
+            bool is_name = depth == 1 && (size_t)(end - p) == sizeof(name) - 1 &&
+                           memcmp(p, name, sizeof(name) - 1) == 0;
+            const char *next = skip_blank(end);
+            if (is_name && *next == ':')
+                return skip_blank(next + 1);
+            p = end;
+            continue;
+        }
+        depth += *p == '{' || *p == '[';
+        depth -= *p == '}' || *p == ']';
+        p++;
+    }
+    return NULL;
+}
+
+char *failover_rewrite(const char *json, size_t len, const char *operator_id, size_t *len_r)
+{
+    char *copy = xmalloc(len + 1);
+    memcpy(copy, json, len);
+    copy[len] = 0;
+    const char *value = find_operator_id(copy);
+    if (!value || *value != '"') {
+        free(copy);
+        return NULL;
+    }
+    const char *rest = skip_string(value);
+    size_t head = (size_t)(value - copy), tail = len - (size_t)(rest - copy);
+    char *out = xmalloc(head + strlen(operator_id) + 3 + tail);
+    int written = snprintf(out, head + strlen(operator_id) + 3 + tail, "%.*s\"%s\"%s", (int)head,
+                           copy, operator_id, rest);
+    *len_r = (size_t)written;
+    free(copy);
+    return out;
+}
+
+struct jetstream_publish *failover_publish(const struct mt *mt, jetstream_stored *stored, void *arg)
+{
+    const struct operator* op = mt->owner->op;
+    char backup[UUID_TEXT_SIZE], subject[64], msg_id[128];
+    size_t len;
+    backup_text(op, backup);
+    char *json = failover_rewrite((const char *)mt->raw, mt->raw_len, backup, &len);
+    INVARIANT(json); /* it was parsed before */
+    snprintf(subject, sizeof(subject), "smpp.operator.%s", backup);
+    snprintf(msg_id, sizeof(msg_id), "failover:%s:%" PRIu64 ":%" PRIu64, op->id_text,
+             mt->key.sequence, mt->key.time_ns);
+    const struct jetstream_header headers[] = {
+        {FAILOVER_HEADER, op->id_text},
+        {"traceparent", mt->traceparent},
+    };
+    struct jetstream_publish *p =
+        jetstream_publish(mt->owner->path->with.js, subject, msg_id, headers,
+                          *mt->traceparent ? 2 : 1, json, len, stored, arg);
+    free(json);
+    return p;
+}

@@ -1,0 +1,352 @@
+/* Outcomes: accepted ones are stored in Redis, refused and unknown ones are sent again or ended. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/random.h"
+
+#include "proto/smpp_submit.h"
+
+#include "bridge/mt_settle.h"
+#include "bridge/mt_submit.h"
+#include "bridge/retry_policy.h"
+
+#define RECALL_AGAIN_MS 60000
+
+static struct operator_counters *counters_of(const struct mt *mt)
+{
+    return &mt->owner->op->counters;
+}
+
+static void end_by_segment(struct mt_segment *s, enum mt_end end, uint32_t status,
+                           const char *reason)
+{
+    struct mt *mt = s->mt;
+    mt_set_segment_state(s, SEGMENT_REFUSED);
+    if (mt->end) /* another segment was first */
+        return;
+    mt->end = (uint8_t)end;
+    mt->end_segment = mt->segment_count > 1 ? s->number : 0;
+    mt->end_status = status;
+    mt_set_reason(mt, reason);
+}
+
+/* --- accepted ------------------------------------------------------------------------------------
+ */
+
+static void store(struct mt_segment *s);
+
+static void on_stored(void *arg, bool ok)
+{
+    struct mt_segment *s = arg;
+    mt_set_segment_state(s, ok ? SEGMENT_DONE : SEGMENT_UNSTORED);
+    if (ok)
+        mt_settle_advance(s->mt);
+}
+
+static struct correlation correlation_of(const struct mt_segment *s)
+{
+    const struct mt *mt = s->mt;
+    struct correlation c = {
+        .segment = s->number,
+        .segments = mt->segment_count,
+        .destination_digest = mt->destination_digest,
+    };
+    struct uuid id;
+    memcpy(id.octets, mt->message_id, UUID_SIZE);
+    uuid_format(&id, c.message_id);
+    if (mt->has_original_operator) {
+        memcpy(id.octets, mt->original_operator, UUID_SIZE);
+        uuid_format(&id, c.original_operator);
+    }
+    memcpy(c.operator_message_id, s->operator_message_id, sizeof(c.operator_message_id));
+    memcpy(c.traceparent, mt->traceparent, sizeof(c.traceparent));
+    return c;
+}
+
+static void store(struct mt_segment *s)
+{
+    struct mt_operator *mo = s->mt->owner;
+    struct correlation c = correlation_of(s);
+    bool asked = correlation_store(mo->path->with.correlations, mo->op, &c, on_stored, s);
+    mt_set_segment_state(s, asked ? SEGMENT_STORING : SEGMENT_UNSTORED);
+}
+
+void mt_settle_store_again(struct mt_operator *mo)
+{
+    LIST_FOREACH(item, &mo->stages[MT_STORING])
+    {
+        struct mt *mt = LIST_ENTRY(item, struct mt, link);
+        for (size_t i = 0; i < mt->segment_count; i++) {
+            if (mt->segments[i].state == SEGMENT_UNSTORED)
+                store(&mt->segments[i]);
+        }
+    }
+}
+
+static void accepted(struct mt_segment *s, const struct ipc_outcome *r)
+{
+    struct mt_operator *mo = s->mt->owner;
+    struct smpp_submit_resp resp;
+    smpp_submit_resp_decode(r->response, &resp);
+    counters_of(s->mt)->submit_success++;
+    histogram_observe(&mo->op->submit_duration, (double)r->latency_us / 1e6);
+    if (!r->known)
+        tps_ok(mo->path->with.tps, mo->op, r->latency_us);
+    memcpy(s->operator_message_id, resp.message_id, sizeof(s->operator_message_id));
+    if (*resp.message_id) {
+        store(s);
+        return;
+    }
+    log_warn("accepted without a message id: its receipts can't be matched",
+             LOG_STR("operatorId", mo->op->id_text),
+             LOG_UINT("streamSequence", s->mt->key.sequence));
+    mt_set_segment_state(s, SEGMENT_DONE);
+}
+
+static void ignore_stored(void *arg, bool ok)
+{
+    (void)arg;
+    (void)ok;
+}
+
+/* An earlier attempt was accepted after all, while a later one is under way: either may get a
+ * receipt. */
+static void accepted_late(const struct mt_segment *s, const struct ipc_outcome *r)
+{
+    struct mt_operator *mo = s->mt->owner;
+    struct smpp_submit_resp resp;
+    struct correlation c = correlation_of(s);
+    smpp_submit_resp_decode(r->response, &resp);
+    memcpy(c.operator_message_id, resp.message_id, sizeof(c.operator_message_id));
+    if (*resp.message_id &&
+        !correlation_store(mo->path->with.correlations, mo->op, &c, ignore_stored, NULL))
+        log_warn("the id of a late answer is not stored", LOG_STR("operatorId", mo->op->id_text));
+}
+
+/* --- again
+ * ---------------------------------------------------------------------------------------- */
+
+static void send_again(struct mt_segment *s, int64_t after_ms)
+{
+    struct mt *mt = s->mt;
+    struct agent_link *link = mt->owner->path->with.link;
+    struct context context = mt_context(mt, s);
+    uint8_t packed[CONTEXT_MAX];
+    size_t len;
+    if (!context_encode(&context, packed, sizeof(packed), &len))
+        panic("a context does not fit");
+    struct ipc_retry retry = {
+        .key = mt->key, .after_ms = (uint32_t)after_ms, .context = {packed, len}};
+    retry.key.segment = s->number;
+    retry.key.attempt = s->attempt;
+    memcpy(retry.operator_id, mt->owner->op->id, sizeof(retry.operator_id));
+    ipc_put_retry(agent_link_begin(link), &retry);
+    agent_link_end(link);
+    s->attempt++;
+    mt_set_segment_state(s, SEGMENT_OUT);
+    mt_submit_expect(mt);
+    counters_of(mt)->retries++;
+}
+
+static void rebind(struct mt_operator *mo, const char *why)
+{
+    enum { AT_MOST_EVERY_MS = 60000 };
+    mono_t now = loop_now(mo->path->with.loop);
+    if (mo->rebound_at.ns && mono_diff_ms(now, mo->rebound_at) < AT_MOST_EVERY_MS)
+        return;
+    mo->rebound_at = now;
+    struct ipc_rebind record = {.reason = {(const uint8_t *)why, strlen(why)}};
+    memcpy(record.operator_id, mo->op->id, sizeof(record.operator_id));
+    ipc_put_rebind(agent_link_begin(mo->path->with.link), &record);
+    agent_link_end(mo->path->with.link);
+}
+
+static void refused(struct mt_segment *s, const struct ipc_outcome *r)
+{
+    struct mt *mt = s->mt;
+    struct mt_operator *mo = mt->owner;
+    struct retry_case c = {
+        .status = operator_settings_status(&mo->op->settings, r->status),
+        .refusals = s->refusals,
+        .attempt = (uint32_t)s->attempt,
+        .max_attempts = mo->op->settings.max_attempts,
+        .now_ms = clock_wall_ms(),
+        .not_after_ms = mt->not_after_ms,
+        .random = random_u32(),
+    };
+    struct retry_decision d = retry_policy_refused(&c);
+    if (d.throttle)
+        counters_of(mt)->submit_throttled++;
+    else
+        counters_of(mt)->submit_error++;
+    if (d.throttle && !r->known)
+        tps_throttled(mo->path->with.tps, mo->op);
+    if (d.rebind)
+        rebind(mo, c.status.name);
+    if (mt->end || d.verdict != RETRY_AGAIN) {
+        end_by_segment(s, d.verdict == RETRY_EXPIRE ? MT_END_EXPIRED : MT_END_REJECTED, r->status,
+                       c.status.name);
+        return;
+    }
+    s->refusals = (uint8_t)(s->refusals + d.counts);
+    send_again(s, d.after_ms);
+}
+
+/* --- unknown
+ * -------------------------------------------------------------------------------------- */
+
+/* A time-out comes when its time is over; when the connection dies, sooner. */
+static bool connection_was_lost(const struct mt_operator *mo, const struct ipc_outcome *r)
+{
+    return (int64_t)r->latency_us < mo->op->settings.submit_timeout_ms * 1000;
+}
+
+static void unknown(struct mt_segment *s, const struct ipc_outcome *r)
+{
+    struct mt *mt = s->mt;
+    const struct mt_operator *mo = mt->owner;
+    counters_of(mt)->submit_unknown++;
+    if (mt->end || mo->op->settings.on_unknown == ON_UNKNOWN_REPORT || s->resubmits > 0) {
+        end_by_segment(s, MT_END_UNKNOWN, 0, "its outcome at the MNO is unknown");
+        return;
+    }
+    s->rests_until_ms =
+        r->at_ms + retry_policy_rest_ms(connection_was_lost(mo, r), r->at_ms, mt->not_after_ms);
+    mt_set_segment_state(s, SEGMENT_UNKNOWN);
+}
+
+static void resubmit(struct mt_segment *s)
+{
+    s->resubmits++;
+    send_again(s, 0);
+}
+
+static void resubmit_rested(struct mt *mt, int64_t now_ms)
+{
+    bool changed = false;
+    for (size_t i = 0; i < mt->segment_count; i++) {
+        struct mt_segment *s = &mt->segments[i];
+        if (s->state != SEGMENT_UNKNOWN || now_ms < s->rests_until_ms)
+            continue;
+        resubmit(s);
+        changed = true;
+    }
+    if (changed)
+        mt_settle_advance(mt);
+}
+
+/* --- all of them
+ * ---------------------------------------------------------------------------------- */
+
+static void closed_before(struct mt_segment *s)
+{
+    bool copy = s->mt->owner->op->has_backup;
+    /* Closed by a bridge that died before it had said why. Only failing over closes what has
+     * neither an outcome nor a reason that would have been found again. */
+    end_by_segment(s, copy ? MT_END_COPIED : MT_END_UNKNOWN, 0, "it was closed before");
+}
+
+static void apply(struct mt_segment *s, const struct ipc_outcome *r)
+{
+    switch ((enum ipc_outcome_kind)r->kind) {
+    case IPC_OUTCOME_ACCEPTED:
+        accepted(s, r);
+        break;
+    case IPC_OUTCOME_REFUSED:
+        refused(s, r);
+        break;
+    case IPC_OUTCOME_UNKNOWN:
+        unknown(s, r);
+        break;
+    case IPC_OUTCOME_EXPIRED:
+        end_by_segment(s, MT_END_EXPIRED, 0, "it expired before it was sent");
+        break;
+    case IPC_OUTCOME_CLOSED:
+        closed_before(s);
+        break;
+    case IPC_OUTCOME_SETTLED:
+        mt_set_segment_state(s, SEGMENT_DONE);
+        break;
+    case IPC_OUTCOME_UNSENT:
+        mt_set_segment_state(s, SEGMENT_NEW);
+        break;
+    default:
+        log_warn("an outcome of an unknown kind", LOG_UINT("kind", r->kind));
+        return;
+    }
+    mt_settle_advance(s->mt);
+}
+
+void mt_settle_outcome(struct mt_segment *s, const struct ipc_outcome *r)
+{
+    if (s->state == SEGMENT_DONE || s->state == SEGMENT_STORING || s->state == SEGMENT_UNSTORED ||
+        s->state == SEGMENT_REFUSED)
+        return; /* the late answer of what was settled otherwise */
+    if (s->state == SEGMENT_OUT && r->key.attempt < s->attempt) {
+        if (r->kind == IPC_OUTCOME_ACCEPTED)
+            accepted_late(s, r);
+        return;
+    }
+    s->attempt = r->key.attempt;
+    apply(s, r);
+}
+
+void mt_settle_recall(struct mt *mt)
+{
+    mt->recalled = jetstream_ack(mt->owner->path->with.js, mt->ack_subject, JETSTREAM_NAK);
+    mt->sign_of_life = loop_now(mt->owner->path->with.loop);
+    mt_move(mt, MT_RECALLED);
+}
+
+/* Segments that are not at the agent. */
+static void advance_fresh(struct mt *mt)
+{
+    if (mt->stage == MT_SENDING || mt->stage == MT_RECALLED)
+        return;
+    if (mt->raw)
+        mt_move(mt, MT_SENDING);
+    else
+        mt_settle_recall(mt);
+}
+
+void mt_settle_advance(struct mt *mt)
+{
+    if (!mt->owner->path->listed)
+        return; /* until then only a part of it may be known */
+    if (mt->end) {
+        mt_settle_end(mt);
+    } else if (mt_count_segments(mt, SEGMENT_NEW) > 0) {
+        advance_fresh(mt);
+    } else if (mt_count_segments(mt, SEGMENT_OUT) > 0) {
+        mt_move(mt, MT_AT_AGENT);
+    } else if (mt_count_segments(mt, SEGMENT_UNKNOWN) > 0) {
+        mt_move(mt, MT_WAITING);
+    } else if (mt_count_segments(mt, SEGMENT_DONE) < mt->segment_count) {
+        mt_move(mt, MT_STORING);
+    } else {
+        mt_submit_unexpect(mt);
+        mt_move(mt, MT_ACK_DUE);
+    }
+}
+
+/* JetStream has it in hand and may be slow; or our NAK went with a connection. */
+static void recall_again(struct mt *mt, mono_t now)
+{
+    if (mt->recalled && mono_diff_ms(now, mt->sign_of_life) < RECALL_AGAIN_MS)
+        return;
+    mt->sign_of_life = now;
+    mt->recalled = jetstream_ack(mt->owner->path->with.js, mt->ack_subject, JETSTREAM_NAK);
+}
+
+void mt_settle_tick(struct mt_operator *mo)
+{
+    int64_t now_ms = clock_wall_ms();
+    mono_t now = loop_now(mo->path->with.loop);
+    LIST_FOREACH(item, &mo->stages[MT_WAITING])
+    resubmit_rested(LIST_ENTRY(item, struct mt, link), now_ms);
+    LIST_FOREACH(item, &mo->stages[MT_RECALLED])
+    recall_again(LIST_ENTRY(item, struct mt, link), now);
+    mt_settle_store_again(mo);
+    mt_settle_publish_again(mo);
+}
