@@ -5,17 +5,15 @@
 #ifndef COMMON_FILE_WATCH_H
 #define COMMON_FILE_WATCH_H
 
+#include "common/file_read.h" /* what one does when it changed */
 #include "common/loop.h"
 
 struct file_watch;
 
+/* `changed` is not called for the content that is there now, but whenever it is replaced, written,
+ * removed or back. It may destroy the watch. Never fails: what can't be watched is looked at. */
 struct file_watch *file_watch_create(struct loop *loop, const char *path,
                                      void (*changed)(void *arg), void *arg) MUST_CHECK;
 void file_watch_destroy(struct file_watch **w);
-
-/* The whole file, NUL-terminated (not counted in *len_r), for the caller to free; NULL with a
- * reason when it can't be read or is larger than `max`. */
-char *file_read(const char *path, size_t max, size_t *len_r, char *error_r,
-                size_t error_size) MUST_CHECK;
 
 #endif

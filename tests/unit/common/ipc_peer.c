@@ -1,5 +1,6 @@
 /* Peers that are no channel of this process; each process is started anew, never only forked,
  * because NNG's threads don't survive a fork. */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -28,8 +29,8 @@ int ipc_peer_connect(const char *path, bool greet)
     /* SP over IPC: NUL "SP" NUL, protocol 0x0010 (pair version 0), two reserved bytes. */
     static const uint8_t greeting[] = {0, 'S', 'P', 0, 0, 0x10, 0, 0};
     struct sockaddr_un sa = address_of(path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 ||
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) != 0 || fcntl(fd, F_SETFL, 0) != 0 ||
         (greet && send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL) != sizeof(greeting))) {
         close(fd);
         return -1;
