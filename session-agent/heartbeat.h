@@ -22,11 +22,12 @@ struct heartbeat {
 };
 
 enum heartbeat_verdict {
-    HEARTBEAT_FINE,   /* nothing to do before heartbeat_next() */
-    HEARTBEAT_SEND,   /* write an enquire_link and call heartbeat_sent() */
-    HEARTBEAT_LOOK,   /* overdue: if the socket is empty call heartbeat_socket_drained() and check again;
-                       * if not, check again after the next read */
-    HEARTBEAT_SILENT, /* overdue and the socket was empty after the deadline: the peer is gone */
+    HEARTBEAT_FINE, /* nothing to do before heartbeat_next() */
+    HEARTBEAT_SEND, /* write an enquire_link and call heartbeat_sent() */
+    /* Overdue. If the socket is empty, call heartbeat_socket_drained() and check again; if not,
+     * check again after the next read. */
+    HEARTBEAT_LOOK,
+    HEARTBEAT_SILENT, /* overdue, and the socket was empty after the deadline: nobody is there */
 };
 
 /* On bound: the first enquire_link is due after one interval. */
