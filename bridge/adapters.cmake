@@ -20,6 +20,9 @@ add_library(bridge-adapters STATIC
   redis.c
   # TLS, digests, the seal
   crypto.c
+  # the credentials service
+  https_buffer.c
+  https_client.c
 )
 target_link_libraries(bridge-adapters
   PUBLIC common

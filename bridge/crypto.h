@@ -4,6 +4,7 @@
 
 #include "common/base.h"
 
+/* One thread only. */
 void crypto_sha1(const struct bytes *parts, size_t count, uint8_t digest_r[20]);
 void crypto_sha256(const struct bytes *parts, size_t count, uint8_t digest_r[32]);
 
@@ -15,5 +16,12 @@ int crypto_seal(const uint8_t public_key[32], const uint8_t operator_id[16], uin
 
 /* For CURLOPT_SSL_CTX_FUNCTION: record buffers are wiped after use. */
 void crypto_harden_ssl_ctx(void *ssl_ctx);
+
+#ifdef BRIDGE_REDIS_TLS
+struct ssl_st;
+/* A TLS client that checks the server's certificate against the system's authorities and this host
+ * name; to be freed by whom it is handed to. NULL: it can't be made. */
+struct ssl_st *crypto_tls_client(const char *host) MUST_CHECK;
+#endif
 
 #endif

@@ -54,11 +54,23 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     return remove(path);
 }
 
+void server_remove_dir(const char *dir)
+{
+    nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void server_free(struct server *s)
 {
     if (s->pid > 0)
         server_stop(s, SIGKILL);
-    nftw(s->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    server_remove_dir(s->dir);
+}
+
+void server_wait_exit(struct server *s)
+{
+    int status;
+    INVARIANT(waitpid(s->pid, &status, 0) == s->pid && status == 0);
+    s->pid = 0;
 }
 
 void server_start(struct server *s, char *const argv[])

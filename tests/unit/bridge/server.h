@@ -27,6 +27,9 @@ void server_start(struct server *s, char *const argv[]);
 void server_wait_port(const struct server *s);
 /* The signal is SIGKILL or SIGTERM: waits for the end. */
 void server_stop(struct server *s, int signal);
+/* Waits until it ends by itself, and well. */
+void server_wait_exit(struct server *s);
+void server_remove_dir(const char *dir);
 void server_pause(const struct server *s, bool pause);
 
 #endif
