@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "common/buf.h"
@@ -19,6 +20,7 @@
 #define TAG_SIZE 16
 #define SEAL_LABEL "smpp-connector credentials v1"
 #define TLS_SLICE 4096   /* fed at a time, so that OpenSSL's buffers stay small */
+#define TLS_CONTEXTS 16  /* kept for connections with the same settings */
 #define TLS_RECORD 16384 /* the most plaintext that one record has */
 
 /* --- the password ------------------------------------------------------------------------------
@@ -254,21 +256,67 @@ static SSL_CTX *make_context(const struct crypto_tls_settings *s)
     return ctx;
 }
 
+/* What a context depends on: the settings, and which version of its files there is. */
+static void context_key(const struct crypto_tls_settings *s, uint8_t key_r[CRYPTO_DIGEST_SIZE])
+{
+    const char *const files[] = {s->ca_file, s->cert_file, s->key_file};
+    struct bytes parts[2 * ARRAY_LEN(files) + 1];
+    struct stat stats[ARRAY_LEN(files)];
+    memset(stats, 0, sizeof stats);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        const char *path = is_set(files[i]) ? files[i] : "";
+        if (path[0] && stat(path, &stats[i]) == 0)
+            memset(&stats[i].st_atim, 0, sizeof stats[i].st_atim);
+        parts[2 * i] = (struct bytes){.data = (const uint8_t *)path, .len = strlen(path)};
+        parts[2 * i + 1] =
+            (struct bytes){.data = (const uint8_t *)&stats[i], .len = sizeof stats[i]};
+    }
+    parts[2 * ARRAY_LEN(files)] =
+        (struct bytes){.data = (const uint8_t *)&s->min_version, .len = sizeof s->min_version};
+    crypto_digest(parts, ARRAY_LEN(parts), key_r);
+}
+
+/* A context with its certificates loaded, ours to keep: a store of authorities is a megabyte and
+ * milliseconds, too much for each of a thousand connections. NULL: what could not be loaded. */
+static SSL_CTX *context_for(const struct crypto_tls_settings *s, const char **missing_r)
+{
+    static struct {
+        uint8_t key[CRYPTO_DIGEST_SIZE];
+        SSL_CTX *ctx;
+    } contexts[TLS_CONTEXTS];
+    static unsigned oldest;
+    uint8_t key[CRYPTO_DIGEST_SIZE];
+    context_key(s, key);
+    for (size_t i = 0; i < TLS_CONTEXTS; i++) {
+        if (contexts[i].ctx && memcmp(contexts[i].key, key, sizeof key) == 0)
+            return contexts[i].ctx;
+    }
+    SSL_CTX *ctx = make_context(s);
+    *missing_r = load_files(ctx, s);
+    if (*missing_r) {
+        SSL_CTX_free(ctx);
+        return NULL;
+    }
+    SSL_CTX_free(contexts[oldest].ctx); /* connections have their own references */
+    contexts[oldest].ctx = ctx;
+    memcpy(contexts[oldest].key, key, sizeof key);
+    oldest = (oldest + 1) % TLS_CONTEXTS;
+    return ctx;
+}
+
 int crypto_tls_create(const struct crypto_tls_settings *settings, struct crypto_tls **tls_r,
                       char *error_r, size_t error_size)
 {
+    const char *missing = NULL;
     *tls_r = NULL;
     ERR_clear_error();
-    SSL_CTX *ctx = make_context(settings);
-    const char *missing = load_files(ctx, settings);
-    if (missing) {
+    SSL_CTX *ctx = context_for(settings, &missing);
+    if (!ctx) {
         snprintf(error_r, error_size, "TLS: can't load %s: %s", missing, openssl_reason());
-        SSL_CTX_free(ctx);
         return -1;
     }
     struct crypto_tls *tls = xcalloc(1, sizeof *tls);
     tls->ssl = SSL_new(ctx);
-    SSL_CTX_free(ctx); /* ssl has its own reference */
     tls->in = BIO_new(BIO_s_mem());
     tls->out = BIO_new(BIO_s_mem());
     INVARIANT(tls->ssl && tls->in && tls->out);

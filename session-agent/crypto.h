@@ -47,7 +47,8 @@ struct crypto_tls_settings {
 
 struct crypto_tls;
 
-/* A client that verifies. The files are read here, each time. −1: which file, and why. */
+/* A client that verifies. The files are read here, again whenever they changed. −1: which file, and
+ * why. */
 int crypto_tls_create(const struct crypto_tls_settings *settings, struct crypto_tls **tls_r,
                       char *error_r, size_t error_size) MUST_CHECK;
 void crypto_tls_destroy(struct crypto_tls **tls);

@@ -247,6 +247,31 @@ static void what_is_wrong_is_said(void **state)
     stop_server(&s);
 }
 
+static void replace_file(const char *name, const char *with)
+{
+    char command[512];
+    snprintf(command, sizeof command, "cp %s %s.new && mv %s.new %s", file(with), file(name),
+             file(name), file(name));
+    assert_int_equal(system(command), 0);
+}
+
+static void changed_files_are_read_again(void **state)
+{
+    (void)state;
+    struct server s = start_server("server", NULL);
+    struct transport_target target = tls_target(s.port);
+    for (int round = 0; round < 20; round++) { /* more than contexts are kept */
+        target.tls_settings.ca_file = file("swapped.pem");
+        replace_file("swapped.pem", "other.pem");
+        expect_failure(&target, "unable to get local issuer certificate");
+        target.tls_settings.ca_file = file("swapped.pem");
+        replace_file("swapped.pem", "ca.pem");
+        connect_and_talk(&target);
+        transport_destroy(&o.transport);
+    }
+    stop_server(&s);
+}
+
 static void old_versions_are_refused(void **state)
 {
     (void)state;
@@ -343,10 +368,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
     const struct CMUnitTest tests[] = {
-        TEST(verified_by_name_or_address), TEST(much_data_in_pieces),
-        TEST(what_is_wrong_is_said),       TEST(old_versions_are_refused),
-        TEST(client_certificates),         TEST(a_server_that_goes),
-        TEST(a_peer_without_tls),          TEST(destroyed_in_every_callback),
+        TEST(verified_by_name_or_address),  TEST(much_data_in_pieces),
+        TEST(what_is_wrong_is_said),        TEST(old_versions_are_refused),
+        TEST(changed_files_are_read_again), TEST(client_certificates),
+        TEST(a_server_that_goes),           TEST(a_peer_without_tls),
+        TEST(destroyed_in_every_callback),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, make_files, remove_files);
