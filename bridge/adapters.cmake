@@ -23,6 +23,9 @@ add_library(bridge-adapters STATIC
   # the credentials service
   https_buffer.c
   https_client.c
+  # the management API
+  http_listen.c
+  http_server.c
 )
 target_link_libraries(bridge-adapters
   PUBLIC common

@@ -7,3 +7,4 @@ target_compile_definitions(test_https_client PRIVATE
   MAKE_CERTIFICATES="${CMAKE_CURRENT_LIST_DIR}/make_certificates.sh"
 )
 add_unit_test(test_crypto LIBRARIES bridge-adapters OpenSSL::Crypto)
+add_unit_test(test_http_server LIBRARIES bridge-adapters)
