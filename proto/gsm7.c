@@ -149,7 +149,7 @@ size_t gsm7_decode(struct gsm7_tables tables, const uint8_t *septets, size_t cou
 
 size_t gsm7_packed_size(size_t count, unsigned fill_bits)
 {
-    return (fill_bits + count * SEPTET_BITS + 7) / 8;
+    return count == 0 ? 0 : (fill_bits + count * SEPTET_BITS + 7) / 8;
 }
 
 bool gsm7_pack(const uint8_t *septets, size_t count, unsigned fill_bits, uint8_t *out, size_t size,
@@ -158,7 +158,7 @@ bool gsm7_pack(const uint8_t *septets, size_t count, unsigned fill_bits, uint8_t
     size_t len = gsm7_packed_size(count, fill_bits);
     if (len > size)
         return false;
-    if (fill_bits > 0)
+    if (fill_bits > 0 && len > 0)
         out[0] = 0;
     size_t bit = fill_bits;
     for (size_t i = 0; i < count; i++, bit += SEPTET_BITS) {

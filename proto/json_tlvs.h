@@ -14,7 +14,7 @@
 
 /* Appends the list's parameters. `tag` is 1..65535 as "0x…" or as a number; those that the
  * connector writes itself (message_payload, sar_*) are refused. NULL, or what is wrong as a
- * constant text. */
+ * constant text that continues a sentence ("tlvs" "is not a list…"). */
 const char *json_tlvs_read(const struct json *list, struct buf_writer *w) MUST_CHECK;
 
 #endif
