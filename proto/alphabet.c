@@ -81,7 +81,7 @@ bool alphabet_measure(const struct alphabet *alphabet, const char *text, size_t 
     const char *end = text + len;
     while (text < end) {
         struct alphabet_unit unit;
-        uint32_t cp = str_utf8_next(&text, end);
+        uint32_t cp = (uint8_t)*text < 0x80 ? (uint8_t)*text++ : str_utf8_next(&text, end);
         if (cp == STR_UTF8_BAD || !alphabet_put(alphabet, cp, &unit))
             return false;
         m.cost += unit.cost;

@@ -26,10 +26,17 @@ static const struct json *value_of(const cJSON *item)
     return (const struct json *)(const void *)item;
 }
 
+/* Keys mostly differ in their first letters: a call for each would be the dearest part of reading.
+ */
+static bool is_named(const cJSON *member, const char *name)
+{
+    return member->string[0] == name[0] && strcmp(member->string, name) == 0;
+}
+
 static bool has_twin(const cJSON *member)
 {
     for (const cJSON *other = member->next; other; other = other->next)
-        if (strcmp(member->string, other->string) == 0)
+        if (is_named(other, member->string))
             return true;
     return false;
 }
@@ -141,8 +148,10 @@ const struct json *json_member(const struct json *object, const char *name)
 {
     if (!cJSON_IsObject(node(object)))
         return NULL;
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(node(object), name);
-    return cJSON_IsNull(item) ? NULL : value_of(item);
+    for (const cJSON *item = node(object)->child; item; item = item->next)
+        if (is_named(item, name))
+            return cJSON_IsNull(item) ? NULL : value_of(item);
+    return NULL;
 }
 
 const struct json *json_child(const struct json *parent, const struct json *previous)

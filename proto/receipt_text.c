@@ -64,6 +64,8 @@ static bool skip_words(struct span *s, const char *words)
 /* A label with its colon at s->pos, which moves behind it. */
 static bool take_label(struct span *s, enum label *label_r)
 {
+    if (s->pos >= s->end || !strchr("idmest", str_lower(*s->pos)) || !*s->pos)
+        return false; /* no spelling begins so */
     for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
         struct span at = *s;
         if (!skip_words(&at, spellings[i].words))

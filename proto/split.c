@@ -168,6 +168,15 @@ struct job {
     size_t capacity;
 };
 
+static void add_next(struct cutter *c, const struct alphabet *alphabet, const char **pos,
+                     const char *end)
+{
+    struct alphabet_unit unit;
+    bool there = alphabet_put(alphabet, str_utf8_next(pos, end), &unit);
+    INVARIANT(there);
+    cutter_add(c, unit.octets, unit.len, unit.cost);
+}
+
 static void cut_cluster(struct cutter *c, const struct alphabet *alphabet, const char *pos,
                         const char *end)
 {
@@ -177,12 +186,15 @@ static void cut_cluster(struct cutter *c, const struct alphabet *alphabet, const
     /* Longer than a segment: it is torn anyway, so it begins where it stands. */
     if (whole.cost <= c->capacity)
         cutter_keep_together(c, whole.cost);
-    while (pos < end) {
-        struct alphabet_unit unit;
-        bool there = alphabet_put(alphabet, str_utf8_next(&pos, end), &unit);
-        INVARIANT(there);
-        cutter_add(c, unit.octets, unit.len, unit.cost);
-    }
+    while (pos < end)
+        add_next(c, alphabet, &pos, end);
+}
+
+/* ASCII before ASCII, and no CR: most of most texts, and always a cluster of its own. */
+static bool is_simple(const char *pos, const char *end)
+{
+    return (uint8_t)*pos >= 0x20 && (uint8_t)*pos < 0x80 &&
+           (pos + 1 == end || (uint8_t)pos[1] < 0x80);
 }
 
 static struct cutter cutter_of(const struct job *job)
@@ -206,6 +218,10 @@ static bool cut_text(const struct job *job, const struct alphabet *alphabet, con
     c.count_only = count_only;
     cutter_begin(&c);
     while (text < end && !c.failed) {
+        if (is_simple(text, end)) {
+            add_next(&c, alphabet, &text, end);
+            continue;
+        }
         const char *next = grapheme_end(text, end);
         cut_cluster(&c, alphabet, text, next);
         text = next;
