@@ -1,0 +1,106 @@
+// What this project asks of its manifests beyond Kubernetes' schemas. Each check is one line of CHECKS.
+import fs from 'node:fs';
+
+const ROOT = new URL('../../', import.meta.url);
+const read = (path) => fs.readFileSync(new URL(path, ROOT), 'utf8');
+const WORKLOADS = ['StatefulSet', 'Deployment', 'Job'];
+
+// The settings that a program knows, from its tables.
+function settings(...files) {
+  const names = new Set();
+  for (const file of files) {
+    for (const m of read(file).matchAll(/(?:\.name = |SHARED_SETTING\()"([A-Z_]+)"/g)) names.add(m[1]);
+  }
+  return names;
+}
+const KNOWN = {
+  'session-agent': settings('session-agent/agent_settings.c'),
+  bridge: settings('bridge/bridge_settings.c', 'bridge/shared_settings.def'),
+};
+
+const templates = (docs) => docs.filter((d) => WORKLOADS.includes(d.kind))
+  .map((d) => ({ of: `${d.kind} ${d.metadata.name}`, labels: d.spec.template.metadata.labels, spec: d.spec.template.spec }));
+const containers = (t) => [...(t.spec.initContainers ?? []), ...t.spec.containers];
+const eachContainer = (docs, text, ok) => templates(docs).flatMap((t) => containers(t)
+  .filter((c) => !ok(c, t)).map((c) => `${t.of}, container ${c.name}: ${text}`));
+const eachTemplate = (docs, text, ok) => templates(docs).filter((t) => !ok(t)).map((t) => `${t.of}: ${text}`);
+const connector = (docs) => templates(docs).find((t) => t.of === 'StatefulSet smpp-connector');
+const container = (docs, name) => connector(docs).spec.containers.find((c) => c.name === name);
+const selects = (selector, labels) => Object.entries(selector).every(([k, v]) => labels[k] === v);
+
+function unknownSettings(docs) {
+  const config = docs.find((d) => d.kind === 'ConfigMap' && d.metadata.name === 'smpp-connector').data;
+  return Object.entries({ 'session-agent': 'agent.env', bridge: 'bridge.env' }).flatMap(([name, file]) => {
+    const inFile = config[file].split('\n').filter((l) => l && !l.startsWith('#')).map((l) => l.split('=')[0]);
+    const inPod = container(docs, name).env.map((e) => e.name);
+    return [...inFile, ...inPod].filter((n) => !KNOWN[name].has(n)).map((n) => `${name}: no setting ${n}`);
+  });
+}
+
+// Every volume a container mounts is there, and every volume is mounted by somebody.
+function volumes(docs) {
+  return templates(docs).flatMap((t) => {
+    const there = (t.spec.volumes ?? []).map((v) => v.name);
+    const used = containers(t).flatMap((c) => (c.volumeMounts ?? []).map((m) => m.name));
+    return [...used.filter((n) => !there.includes(n)).map((n) => `${t.of}: no volume ${n}`),
+      ...there.filter((n) => !used.includes(n)).map((n) => `${t.of}: volume ${n} is not used`)];
+  });
+}
+
+function selectors(docs) {
+  const pods = templates(docs);
+  return docs.flatMap((d) => {
+    const selector = { Service: d.spec?.selector, PodDisruptionBudget: d.spec?.selector?.matchLabels,
+      NetworkPolicy: d.spec?.podSelector?.matchLabels, PodMonitor: d.spec?.selector?.matchLabels }[d.kind];
+    return selector && !pods.some((t) => selects(selector, t.labels))
+      ? [`${d.kind} ${d.metadata.name} selects no pod`] : [];
+  });
+}
+
+// A port by name has to be declared by a container.
+function ports(docs) {
+  const declared = templates(docs).map((t) => ({ t, names: t.spec.containers.flatMap((c) => (c.ports ?? []).map((p) => p.name)) }));
+  const missing = (of, name, labels) => typeof name === 'string'
+    && !declared.some(({ t, names }) => selects(labels, t.labels) && names.includes(name)) ? [`${of}: no port ${name}`] : [];
+  return docs.flatMap((d) => {
+    const of = `${d.kind} ${d.metadata.name}`;
+    if (d.kind === 'Service') return d.spec.ports.flatMap((p) => missing(of, p.targetPort, d.spec.selector));
+    if (d.kind === 'PodMonitor') return d.spec.podMetricsEndpoints.flatMap((p) => missing(of, p.port, d.spec.selector.matchLabels));
+    return [];
+  });
+}
+
+export const CHECKS = {
+  'restricted: not root': (docs) => eachTemplate(docs, 'runAsNonRoot', (t) => t.spec.securityContext?.runAsNonRoot === true),
+  'restricted: seccomp': (docs) => eachTemplate(docs, 'seccompProfile RuntimeDefault',
+    (t) => t.spec.securityContext?.seccompProfile?.type === 'RuntimeDefault'),
+  'restricted: no new privileges, no capabilities, read-only root': (docs) => eachContainer(docs, 'securityContext',
+    ({ securityContext: s }) => s?.allowPrivilegeEscalation === false && s.readOnlyRootFilesystem === true
+      && s.capabilities?.drop?.includes('ALL') && !s.capabilities.add && !s.privileged),
+  'restricted: no host namespaces, no host paths': (docs) => eachTemplate(docs, 'host',
+    ({ spec: s }) => !s.hostNetwork && !s.hostPID && !s.hostIPC && !(s.volumes ?? []).some((v) => v.hostPath)),
+  'no token of the API, no service links': (docs) => eachTemplate(docs, 'automountServiceAccountToken, enableServiceLinks',
+    ({ spec: s }) => s.automountServiceAccountToken === false && s.enableServiceLinks === false),
+  'memory is limited': (docs) => eachContainer(docs, 'limits.memory', (c) => c.resources?.limits?.memory),
+  'no image by "latest"': (docs) => eachContainer(docs, 'image', (c) => /[:@]/.test(c.image) && !/:latest$/.test(c.image)),
+  'no file by subPath': (docs) => eachContainer(docs, 'subPath', (c) => !(c.volumeMounts ?? []).some((m) => m.subPath)),
+  'two containers, different users': (docs) => {
+    const users = connector(docs).spec.containers.map((c) => `${c.name} ${c.securityContext.runAsUser}`);
+    return String(users) === 'session-agent 10001,bridge 10002' ? [] : [`containers: ${users}`];
+  },
+  'only the agent writes where its socket is': (docs) => connector(docs).spec.containers.flatMap((c) => {
+    const mount = c.volumeMounts.find((m) => m.name === 'ipc');
+    return (mount?.readOnly === true) === (c.name === 'bridge') ? [] : [`${c.name}: ipc readOnly ${mount?.readOnly}`];
+  }),
+  'the agent takes no peer but the bridge': (docs) => container(docs, 'session-agent').env
+    .some((e) => e.name === 'IPC_PEER_UIDS' && e.value === String(container(docs, 'bridge').securityContext.runAsUser))
+    ? [] : ['IPC_PEER_UIDS is not the uid of the bridge'],
+  'guaranteed: requests are limits': (docs) => containers(connector(docs))
+    .filter((c) => JSON.stringify(c.resources.requests) !== JSON.stringify(c.resources.limits)).map((c) => c.name),
+  'no secret in the environment': (docs) => containers(connector(docs)).flatMap((c) => c.env)
+    .filter((e) => e.valueFrom?.secretKeyRef || /^INTERNAL_SERVICE_TOKEN$|PASSWORD/.test(e.name)).map((e) => e.name),
+  'settings exist': unknownSettings,
+  'volumes are there and used': volumes,
+  'selectors find pods': selectors,
+  'ports by name exist': ports,
+};

@@ -1,0 +1,53 @@
+// validate.js RENDERED_DIRECTORY RULES_OUT: checks <overlay>.yaml in the directory against Kubernetes'
+// schemas, the project's own demands and the metrics that exist; writes the alert rules for promtool.
+// One line per check, and 'N passed, N failed' at the end.
+import fs from 'node:fs';
+import path from 'node:path';
+import * as yaml from 'js-yaml';
+import { check } from './schema.js';
+import { CHECKS } from './house.js';
+import { checkDashboard, unknown } from './metrics.js';
+
+const [directory, rulesOut] = process.argv.slice(2);
+let passed = 0;
+let failed = 0;
+
+function report(name, problems) {
+  if (problems.length === 0) {
+    passed += 1;
+    return;
+  }
+  failed += 1;
+  console.log(`FAILED ${name}`);
+  for (const problem of problems) console.log(`    ${problem}`);
+}
+
+const load = (file) => yaml.loadAll(fs.readFileSync(file, 'utf8')).filter(Boolean);
+
+for (const file of fs.readdirSync(directory).filter((f) => f.endsWith('.yaml')).sort()) {
+  const overlay = path.basename(file, '.yaml');
+  const documents = load(path.join(directory, file));
+  for (const d of documents) report(`${overlay}: ${d.kind} ${d.metadata.name} against the schemas`, await check(d));
+  for (const [name, ok] of Object.entries(CHECKS)) report(`${overlay}: ${name}`, ok(documents));
+  const rules = documents.filter((d) => d.kind === 'PrometheusRule');
+  for (const d of rules) {
+    for (const rule of d.spec.groups.flatMap((g) => g.rules)) {
+      report(`${overlay}: alert ${rule.alert} names metrics that exist`, unknown(rule.expr, rule.alert));
+    }
+    fs.writeFileSync(rulesOut, yaml.dump({ groups: d.spec.groups }, { lineWidth: -1 }));
+  }
+  for (const d of documents.filter((c) => c.kind === 'ConfigMap' && c.metadata.labels?.grafana_dashboard)) {
+    for (const [name, text] of Object.entries(d.data)) report(`${overlay}: dashboard ${name}`, checkDashboard(text));
+  }
+}
+
+// The checks themselves: each of these documents is wrong in one way, and has to be found wrong.
+for (const file of fs.readdirSync(new URL('broken', import.meta.url)).sort()) {
+  for (const d of load(new URL(`broken/${file}`, import.meta.url))) {
+    const found = await check(d);
+    report(`broken/${file} is refused`, found.length > 0 ? [] : ['nothing was found wrong with it']);
+  }
+}
+
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);
