@@ -9,7 +9,7 @@ static bool read_tag(const struct json *value, uint16_t *tag_r)
     int64_t number;
     uint64_t hex;
     struct bytes text;
-    if (json_int(value, 1, UINT16_MAX, &number)) {
+    if (value && json_type(value) == JSON_NUMBER && json_int(value, 1, UINT16_MAX, &number)) {
         *tag_r = (uint16_t)number;
         return true;
     }
