@@ -28,4 +28,4 @@ for (const line of fs.readFileSync(0, 'utf8').split('\n')) {
   console.log(JSON.stringify({ schema, errors: validate.errors.slice(0, 3), value }));
 }
 console.log(`${valid} valid, ${invalid} invalid`);
-process.exit(invalid ? 1 : 0);
+process.exitCode = invalid ? 1 : 0; // exit() would cut what a pipe has not taken yet
