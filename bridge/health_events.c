@@ -220,7 +220,8 @@ void health_events_note(struct health_events *h, const struct ipc_health *record
     t->status = record->status;
     t->previous = record->previous;
     t->at_ms = record->at_ms;
-    memcpy(t->reason, record->reason.data, min_size(record->reason.len, REASON_SIZE - 1));
+    if (record->reason.len)
+        memcpy(t->reason, record->reason.data, min_size(record->reason.len, REASON_SIZE - 1));
     list_append(&q->transitions, &t->link);
     h->pending++;
     pump(q);

@@ -13,7 +13,20 @@ add_library(bridge-receipts STATIC
   dlr_receipt.c
   dlr_states.c
   mo_publish.c
-  # what the agent reports
+  # what the agent reports and asks for
   health_events.c
+  credentials.c
+  # the share of an operator's limit
+  tps_adaptive.c
+  tps_renewal.c
+  tps_share.c
+  tps.c
+  # what people see
+  management.c
+  management_health.c
+  management_metrics.c
+  management_sessions.c
+  ctl.c
+  ctl_client.c
 )
 target_link_libraries(bridge-receipts PUBLIC proto common)

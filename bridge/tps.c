@@ -1,0 +1,318 @@
+/*
+ * The share of each operator's limit, renewed in Redis some times a second under
+ * `smpp:tps:{operatorId}`: a hash of instance → "ends beat count set limit" (milliseconds on the
+ * server's clock, tps_share.h for the rest; "gone" behind it is a good-bye). What comes out goes to
+ * the agent as PACE. As long as nothing is known no PACE is sent and the agent goes on with what it
+ * was told last: a bridge that restarts without Redis changes nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/random.h"
+#include "common/str.h"
+
+#include "bridge/tps.h"
+#include "bridge/tps_adaptive.h"
+#include "bridge/tps_renewal.h"
+#include "bridge/tps_share.h"
+
+enum {
+    RENEW_MS = 400,
+    TICK_MS = 200,
+    HURRY_MS = 20,       /* another renewal soon, because the others wait for our word */
+    GOOD_BYE_MS = 10000, /* how long a good-bye can be read */
+    DISTRUST_MS = 1100,  /* after Redis came back as another run */
+    NO_PACE = -1,
+};
+
+struct tps_operator {
+    struct tps *tps;
+    struct operator* op; /* NULL: gone, Redis still has to answer */
+    struct tps_share share;
+    struct tps_adaptive adaptive;
+    struct timer timer;
+    mono_t renew_at;
+    bool awaits_redis;
+    mono_t sent_at;
+    uint32_t announced;
+    int64_t pace; /* what the agent was told last; NO_PACE: nothing */
+};
+
+struct tps {
+    struct loop *loop;
+    struct redis *redis;
+    struct agent_link *link;
+    struct operators *operators;
+    char instance_id[TPS_SHARE_ID_SIZE];
+    char run_id[128];
+    bool connected;
+    mono_t distrust_until;
+    struct tps_renewal renewal;
+};
+
+struct tps *tps_create(struct loop *loop, struct redis *redis, struct agent_link *link,
+                       struct operators *operators, const char *instance_id)
+{
+    struct tps *tps = xcalloc(1, sizeof(*tps));
+    tps->loop = loop;
+    tps->redis = redis;
+    tps->link = link;
+    tps->operators = operators;
+    str_copy(tps->instance_id, sizeof(tps->instance_id), instance_id, strlen(instance_id));
+    return tps;
+}
+
+/* --- the agent's pacer ------------------------------------------------------------------------ */
+
+static bool limit_is_known(const struct operator* op)
+{
+    return op->has_credentials;
+}
+
+/* The contract as this instance knows it. */
+static uint32_t own_limit(const struct operator* op)
+{
+    int64_t setting = op->settings.tps_limit;
+    if (setting != OPERATOR_SETTINGS_UNSET && setting < op->tps_limit)
+        return (uint32_t)setting;
+    return op->tps_limit;
+}
+
+static bool share_is_known(const struct tps_operator *t)
+{
+    return t->share.renewed_at.ns != 0 && limit_is_known(t->op);
+}
+
+static uint32_t share_of(const struct tps_operator *t)
+{
+    uint32_t limit = tps_share_limit(&t->share, own_limit(t->op));
+    return tps_share_rate(&t->share, limit, loop_now(t->tps->loop));
+}
+
+/* Tells the agent when what it was told is no longer right. */
+static void apply(struct tps_operator *t)
+{
+    struct tps *tps = t->tps;
+    if (share_is_known(t))
+        tps_adaptive_set_ceiling(&t->adaptive, share_of(t));
+    else if (!t->op->paused)
+        return;
+    int64_t pace = t->op->paused ? 0 : tps_adaptive_rate(&t->adaptive);
+    if (pace == t->pace || !agent_link_is_attached(tps->link))
+        return;
+    struct ipc_pace record = {.per_second = (uint32_t)pace};
+    memcpy(record.operator_id, t->op->id, sizeof(record.operator_id));
+    ipc_put_pace(agent_link_begin(tps->link), &record);
+    agent_link_end(tps->link);
+    t->pace = pace;
+}
+
+static struct operator* each(const struct tps *tps, size_t i)
+{
+    return i < operators_count(tps->operators) ? operators_at(tps->operators, i) : NULL;
+}
+
+void tps_attached(struct tps *tps)
+{
+    struct operator* op;
+    for (size_t i = 0; (op = each(tps, i)); i++) {
+        if (!op->tps)
+            continue;
+        op->tps->pace = NO_PACE;
+        apply(op->tps);
+    }
+}
+
+/* --- renewing the registration ---------------------------------------------------------------- */
+
+static void schedule(struct tps_operator *t, int64_t ms)
+{
+    t->renew_at = mono_add_ms(loop_now(t->tps->loop), ms);
+    timer_start_ms(&t->timer, ms < TICK_MS ? ms : TICK_MS);
+}
+
+static void on_renewed(void *arg, const struct redis_reply *reply)
+{
+    struct tps_operator *t = arg;
+    struct tps_share *share = &t->share;
+    t->awaits_redis = false;
+    if (!t->op) {
+        free(t);
+        return;
+    }
+    struct tps_renewal_answer *answer = tps_renewal_read(&t->tps->renewal, reply);
+    if (!answer) {
+        if (reply && reply->type == REDIS_ERROR)
+            log_warn("Redis refuses the registration of the share",
+                     LOG_STR("operatorId", t->op->id_text), LOG_STR("reason", reply->text));
+        return;
+    }
+    uint32_t in_force = share->in_force;
+    tps_share_renewed(share, loop_now(t->tps->loop), t->sent_at, t->announced, answer->own_count,
+                      answer->others, answer->count);
+    apply(t);
+    if (share->in_force != in_force)
+        log_info("the share of the limit changes", LOG_STR("operatorId", t->op->id_text),
+                 LOG_UINT("instances", tps_share_instances(share)),
+                 LOG_UINT("parts", share->in_force), LOG_UINT("perSecond", share_of(t)));
+    /* What we lowered, the others may take once they have read it. */
+    if (t->announced != tps_share_announcement(share, loop_now(t->tps->loop)))
+        schedule(t, HURRY_MS);
+}
+
+static void renew(struct tps_operator *t)
+{
+    struct tps *tps = t->tps;
+    if (t->awaits_redis || !tps->connected)
+        return;
+    mono_t now = loop_now(tps->loop);
+    t->share.beat++;
+    t->sent_at = now;
+    t->announced = tps_share_announcement(&t->share, now);
+    struct tps_renewal_entry entry = {
+        .life_ms = TPS_SHARE_LIFE_MS,
+        .beat = t->share.beat,
+        .count = t->announced,
+        .set = t->share.set,
+        .limit = limit_is_known(t->op) ? (int64_t)own_limit(t->op) : TPS_SHARE_LIMIT_UNKNOWN,
+    };
+    t->awaits_redis = tps_renewal_send(&tps->renewal, tps->redis, t->op->id_text, tps->instance_id,
+                                       &entry, on_renewed, t);
+}
+
+static void on_timer(void *arg)
+{
+    struct tps_operator *t = arg;
+    mono_t now = loop_now(t->tps->loop);
+    if (tps_share_tick(&t->share, now))
+        log_warn("the share is given up: it could not be renewed and others may take it",
+                 LOG_STR("operatorId", t->op->id_text));
+    tps_adaptive_tick(&t->adaptive, now);
+    apply(t);
+    timer_start_ms(&t->timer, TICK_MS);
+    if (!mono_reached(now, t->renew_at))
+        return;
+    t->renew_at = mono_add_ms(now, RENEW_MS);
+    renew(t);
+}
+
+void tps_redis_connected(struct tps *tps, const char *run_id)
+{
+    bool is_other = strcmp(tps->run_id, run_id) != 0;
+    if (is_other && tps->run_id[0])
+        tps->distrust_until = mono_add_ms(loop_now(tps->loop), DISTRUST_MS);
+    str_copy(tps->run_id, sizeof(tps->run_id), run_id, strlen(run_id));
+    tps->connected = true;
+    struct operator* op;
+    for (size_t i = 0; (op = each(tps, i)); i++) {
+        if (op->tps)
+            renew(op->tps);
+    }
+}
+
+void tps_redis_disconnected(struct tps *tps)
+{
+    tps->connected = false;
+}
+
+/* --- operators -------------------------------------------------------------------------------- */
+
+void tps_operator_added(struct tps *tps, struct operator* op)
+{
+    if (op->tps) {
+        tps_limit_changed(tps, op);
+        return;
+    }
+    struct tps_operator *t = xcalloc(1, sizeof(*t));
+    t->tps = tps;
+    t->op = op;
+    t->pace = NO_PACE;
+    op->tps = t;
+    tps_share_init(&t->share, tps->instance_id, random_u64() >> 1);
+    tps_adaptive_init(&t->adaptive, loop_now(tps->loop));
+    timer_init(&t->timer, tps->loop, on_timer, t);
+    renew(t);
+    /* Spread, so that a thousand operators don't renew in the same turn. */
+    schedule(t, 1 + (int64_t)(random_u32() % RENEW_MS));
+}
+
+static void release(struct tps_operator *t)
+{
+    timer_stop(&t->timer);
+    t->op->tps = NULL;
+    t->op = NULL;
+    if (!t->awaits_redis)
+        free(t);
+}
+
+void tps_operator_gone(struct tps *tps, struct operator* op)
+{
+    if (!op->tps)
+        return;
+    struct tps_renewal_entry good_bye = {
+        .life_ms = GOOD_BYE_MS,
+        .beat = op->tps->share.beat + 1,
+        .count = TPS_SHARE_COUNT_UNKNOWN,
+        .limit = TPS_SHARE_LIMIT_UNKNOWN,
+        .gone = true,
+    };
+    if (tps->connected && !tps_renewal_send(&tps->renewal, tps->redis, op->id_text,
+                                            tps->instance_id, &good_bye, NULL, NULL))
+        log_debug("no good-bye to those that share the limit", LOG_STR("operatorId", op->id_text));
+    release(op->tps);
+}
+
+void tps_destroy(struct tps **tps_ref)
+{
+    struct tps *tps = *tps_ref;
+    if (!tps)
+        return;
+    struct operator* op;
+    for (size_t i = 0; (op = each(tps, i)); i++) {
+        if (op->tps)
+            release(op->tps);
+    }
+    free(tps);
+    *tps_ref = NULL;
+}
+
+void tps_limit_changed(struct tps *tps, struct operator* op)
+{
+    (void)tps;
+    if (!op->tps)
+        return;
+    apply(op->tps);
+    renew(op->tps); /* the others shall know it at once */
+}
+
+void tps_throttled(struct tps *tps, struct operator* op)
+{
+    if (op->tps && tps_adaptive_throttled(&op->tps->adaptive, loop_now(tps->loop)))
+        apply(op->tps);
+}
+
+void tps_ok(struct tps *tps, struct operator* op, uint32_t latency_us)
+{
+    (void)tps;
+    if (op->tps)
+        tps_adaptive_answered(&op->tps->adaptive, latency_us);
+}
+
+struct tps_view tps_view(const struct tps *tps, const struct operator* op)
+{
+    const struct tps_operator *t = op->tps;
+    if (!t)
+        return (struct tps_view){0};
+    bool known = share_is_known(t) && t->share.in_force;
+    return (struct tps_view){
+        .share_known = known,
+        .redis_trusted = tps->connected && mono_reached(loop_now(tps->loop), tps->distrust_until),
+        .throttled = tps_adaptive_is_slowed(&t->adaptive),
+        .limit = limit_is_known(op) ? tps_share_limit(&t->share, own_limit(op)) : 0,
+        .instances = tps_share_instances(&t->share),
+        .share = known ? share_of(t) : 0,
+        .effective = t->pace == NO_PACE ? 0 : (uint32_t)t->pace,
+        .throttled_total = t->adaptive.slow_downs,
+    };
+}

@@ -1,0 +1,111 @@
+/*
+ * The renewal script. It drops registrations that have ended on the server's clock, writes ours and
+ * answers with the server's time, what ours was before, and all others.
+ */
+#include <string.h>
+
+#include "common/str.h"
+
+#include "bridge/tps_renewal.h"
+
+enum { NUMBER_SIZE = 24, KEY_SIZE = 64, FIELDS = 5 };
+
+/* KEYS[1]; ARGV: instance, life in ms, the rest of the value. The key outlives its entries a
+ * little, and not the operator. */
+static const char renew_script[] =
+    "local t = redis.call('TIME') "
+    "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local all = redis.call('HGETALL', KEYS[1]) "
+    "local answer = {string.format('%.0f', now), ''} "
+    "for i = 1, #all, 2 do "
+    "  local ends = tonumber(string.match(all[i + 1], '^%d+')) "
+    "  if not ends or ends <= now then redis.call('HDEL', KEYS[1], all[i]) "
+    "  elseif all[i] == ARGV[1] then answer[2] = all[i + 1] "
+    "  else answer[#answer + 1] = all[i]; answer[#answer + 1] = all[i + 1] end "
+    "end "
+    "redis.call('HSET', KEYS[1], ARGV[1], "
+    "  string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3]) "
+    "redis.call('PEXPIRE', KEYS[1], 600000) "
+    "return answer";
+
+bool tps_renewal_send(struct tps_renewal *r, struct redis *redis, const char *operator_id,
+                      const char *instance_id, const struct tps_renewal_entry *entry,
+                      redis_done *done, void *arg)
+{
+    char key[KEY_SIZE], life[NUMBER_SIZE], value[4 * NUMBER_SIZE];
+    struct str_out k = str_out(key, sizeof(key));
+    str_puts(&k, "smpp:tps:{");
+    str_puts(&k, operator_id);
+    str_puts(&k, "}");
+    struct str_out l = str_out(life, sizeof(life));
+    str_put_i64(&l, entry->life_ms);
+    struct str_out v = str_out(value, sizeof(value));
+    str_put_u64(&v, entry->beat);
+    str_putc(&v, ' ');
+    str_put_u64(&v, entry->count);
+    str_putc(&v, ' ');
+    str_put_u64(&v, entry->set);
+    str_putc(&v, ' ');
+    str_put_i64(&v, entry->limit);
+    if (entry->gone)
+        str_puts(&v, " gone");
+    const char *argv[] = {key, instance_id, life, value};
+    const size_t lens[] = {k.len, strlen(instance_id), l.len, v.len};
+    r->script.text = renew_script;
+    return redis_eval(redis, &r->script, done, arg, 1, ARRAY_LEN(argv), argv, lens);
+}
+
+/* The next blank-separated number of *text. */
+static bool take_number(const char **text, const char *end, int64_t min, int64_t *out)
+{
+    while (*text < end && **text == ' ')
+        (*text)++;
+    const char *start = *text;
+    while (*text < end && **text != ' ')
+        (*text)++;
+    return str_parse_i64(start, (size_t)(*text - start), min, INT64_MAX, out);
+}
+
+static bool read_member(const struct redis_reply *value, int64_t server_now,
+                        struct tps_share_member *m)
+{
+    const char *pos = value->text, *end = value->text + value->len;
+    int64_t field[FIELDS];
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (!take_number(&pos, end, i + 1 == FIELDS ? TPS_SHARE_LIMIT_UNKNOWN : 0, &field[i]))
+            return false;
+    }
+    m->left_ms = field[0] - server_now;
+    m->beat = (uint64_t)field[1];
+    m->count = (uint32_t)field[2];
+    m->set = (uint32_t)field[3];
+    m->limit = field[4];
+    m->gone = str_equal(pos, (size_t)(end - pos), " gone", 5);
+    return true;
+}
+
+struct tps_renewal_answer *tps_renewal_read(struct tps_renewal *r, const struct redis_reply *reply)
+{
+    struct tps_renewal_answer *answer = &r->answer;
+    struct tps_share_member own;
+    int64_t now;
+    *answer = (struct tps_renewal_answer){0};
+    if (!reply || reply->type != REDIS_ARRAY || reply->count < 2)
+        return NULL;
+    for (size_t i = 0; i < reply->count; i++) {
+        if (reply->elements[i].type != REDIS_STRING)
+            return NULL;
+    }
+    if (!str_parse_i64(reply->elements[0].text, reply->elements[0].len, 0, INT64_MAX, &now))
+        return NULL;
+    if (read_member(&reply->elements[1], now, &own) && !own.gone)
+        answer->own_count = own.count;
+    for (size_t i = 2; i + 1 < reply->count && answer->count < ARRAY_LEN(answer->others); i += 2) {
+        struct tps_share_member *m = &answer->others[answer->count];
+        const struct redis_reply *id = &reply->elements[i];
+        if (read_member(&reply->elements[i + 1], now, m) &&
+            str_copy(m->id, sizeof(m->id), id->text, id->len))
+            answer->count++;
+    }
+    return answer;
+}
