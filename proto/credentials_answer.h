@@ -29,8 +29,8 @@ struct credentials_answer {
 };
 
 /* operatorId has to be the one asked for. -1 with a reason that names the field and quotes nothing;
- * then *answer_r is empty and all traces of the password in our memory are wiped. The body itself
- * is the caller's to wipe. */
+ * then *answer_r is empty and the parsed texts are wiped; what the parser frees on its way is wiped
+ * too once json_wipe_always() was called. The body itself is the caller's to wipe. */
 int credentials_answer_parse(const char *data, size_t len, const struct uuid *operator_id,
                              struct credentials_answer *answer_r, char *error,
                              size_t error_size) MUST_CHECK;

@@ -34,10 +34,12 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Octets beyond ASCII are none: a byte order mark or junk before a label is likelier than a word.
+ */
 static bool is_word(char c)
 {
     char l = str_lower(c);
-    return (l >= 'a' && l <= 'z') || str_is_digit(c) || c == '_' || (uint8_t)c >= 0x80;
+    return (l >= 'a' && l <= 'z') || str_is_digit(c) || c == '_';
 }
 
 static void skip_blanks(struct span *s)
