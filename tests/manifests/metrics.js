@@ -11,8 +11,8 @@ function exported() {
   const files = fs.readdirSync(new URL('bridge', ROOT)).filter((f) => /^management_metrics\w*\.(c|h|def)$/.test(f));
   for (const file of files) {
     const text = fs.readFileSync(new URL(`bridge/${file}`, ROOT), 'utf8');
-    for (const m of text.matchAll(/"(smpp_connector_\w+)"/g)) {
-      for (const suffix of ['', '_bucket', '_sum', '_count']) names.add(m[1] + suffix);
+    for (const m of text.matchAll(/(?:PREFIX |\b(?:AGENT_)?(?:COUNTER|GAUGE)\()"(\w+)"/g)) {
+      for (const suffix of ['', '_bucket', '_sum', '_count']) names.add(`smpp_connector_${m[1]}${suffix}`);
     }
   }
   return { names, files };
@@ -30,10 +30,18 @@ export function unknown(expression, of) {
 
 const panels = (dashboard) => dashboard.panels.flatMap((p) => [p, ...(p.panels ?? [])]);
 
+// Its expressions as recording rules, for promtool to parse.
+export function asRules(text) {
+  const exprs = panels(JSON.parse(text)).flatMap((p) => (p.targets ?? []).map((t) => t.expr));
+  return { groups: [{ name: 'dashboard', rules: exprs.map((expr, i) => ({ record: `panel:${i}`, expr })) }] };
+}
+
 export function checkDashboard(text) {
   const dashboard = JSON.parse(text);
   const all = panels(dashboard);
   const problems = all.flatMap((p) => (p.targets ?? []).flatMap((t) => unknown(t.expr, `panel "${p.title}"`)));
+  for (const v of dashboard.templating.list) if (v.query) problems.push(...unknown(v.query, `variable ${v.name}`));
+  for (const a of dashboard.annotations.list) problems.push(...unknown(a.expr, `annotation ${a.name}`));
   for (const p of all) {
     if (p.type !== 'row' && !p.targets?.length) problems.push(`panel "${p.title}" asks nothing`);
     if (!p.gridPos || p.gridPos.x + p.gridPos.w > 24) problems.push(`panel "${p.title}" has no place`);

@@ -1,14 +1,15 @@
-// validate.js RENDERED_DIRECTORY RULES_OUT: checks <overlay>.yaml in the directory against Kubernetes'
-// schemas, the project's own demands and the metrics that exist; writes the alert rules for promtool.
+// validate.js RENDERED_DIRECTORY WORK_DIRECTORY: checks <overlay>.yaml in the directory against Kubernetes'
+// schemas, the project's own demands and the metrics that exist; writes rules.yaml (the alerts) and
+// dashboard.yaml (the dashboard's expressions) into the work directory, for promtool.
 // One line per check, and 'N passed, N failed' at the end.
 import fs from 'node:fs';
 import path from 'node:path';
 import * as yaml from 'js-yaml';
 import { check } from './schema.js';
 import { CHECKS } from './house.js';
-import { checkDashboard, unknown } from './metrics.js';
+import { asRules, checkDashboard, unknown } from './metrics.js';
 
-const [directory, rulesOut] = process.argv.slice(2);
+const [directory, work] = process.argv.slice(2);
 let passed = 0;
 let failed = 0;
 
@@ -22,6 +23,7 @@ function report(name, problems) {
   for (const problem of problems) console.log(`    ${problem}`);
 }
 
+const write = (name, value) => fs.writeFileSync(path.join(work, name), yaml.dump(value, { lineWidth: -1 }));
 const load = (file) => yaml.loadAll(fs.readFileSync(file, 'utf8')).filter(Boolean);
 
 for (const file of fs.readdirSync(directory).filter((f) => f.endsWith('.yaml')).sort()) {
@@ -34,10 +36,13 @@ for (const file of fs.readdirSync(directory).filter((f) => f.endsWith('.yaml')).
     for (const rule of d.spec.groups.flatMap((g) => g.rules)) {
       report(`${overlay}: alert ${rule.alert} names metrics that exist`, unknown(rule.expr, rule.alert));
     }
-    fs.writeFileSync(rulesOut, yaml.dump({ groups: d.spec.groups }, { lineWidth: -1 }));
+    write('rules.yaml', { groups: d.spec.groups });
   }
   for (const d of documents.filter((c) => c.kind === 'ConfigMap' && c.metadata.labels?.grafana_dashboard)) {
-    for (const [name, text] of Object.entries(d.data)) report(`${overlay}: dashboard ${name}`, checkDashboard(text));
+    for (const [name, text] of Object.entries(d.data)) {
+      report(`${overlay}: dashboard ${name}`, checkDashboard(text));
+      write('dashboard.yaml', asRules(text));
+    }
   }
 }
 
