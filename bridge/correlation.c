@@ -133,30 +133,29 @@ static void on_stored(void *arg, const struct redis_reply *reply)
     done(done_arg, ok);
 }
 
-/* SET key value EX ttl [NX] */
-static bool set(struct correlations *c, const char *operator_id, const char *id, const char *value,
-                size_t value_len, bool only_new, redis_done *done, void *arg)
+/* SET key value EX ttl */
+static bool set(struct correlations *c, const char *operator_id, const char *id, bool is_alias,
+                struct bytes value, redis_done *done, void *arg)
 {
     char key[CORRELATION_KEY_SIZE];
-    size_t key_len = correlation_key(operator_id, id, key);
-    const char *argv[] = {"SET", key, value, "EX", c->ttl_text, "NX"};
-    const size_t lens[] = {3, key_len, value_len, 2, c->ttl_len, 2};
-    return redis_command(c->redis, done, arg, only_new ? 6 : 5, argv, lens);
+    size_t key_len = correlation_key(operator_id, id, is_alias, key);
+    const char *argv[] = {"SET", key, (const char *)value.data, "EX", c->ttl_text};
+    const size_t lens[] = {3, key_len, value.len, 2, c->ttl_len};
+    return redis_command(c->redis, done, arg, ARRAY_LEN(argv), argv, lens);
 }
 
 bool correlation_store(struct correlations *c, const struct operator* op,
                        const struct correlation *entry, correlation_stored *done, void *arg)
 {
     INVARIANT(entry->operator_message_id[0] != 0);
-    char value[CORRELATION_VALUE_SIZE];
-    size_t value_len = correlation_pack(entry, value);
+    char packed[CORRELATION_VALUE_SIZE];
+    struct bytes value = {.data = (const uint8_t *)packed, .len = correlation_pack(entry, packed)};
 
-    /* The alias goes first, so that it is there when the id's own key is confirmed; it never takes
-     * the place of an id that was really given. */
+    /* The alias goes first, so that it is there when the id's own key is confirmed. */
     char alias[SMPP_MESSAGE_ID_SIZE];
     enum message_id_format format = (enum message_id_format)op->settings.message_id_format;
     if (correlation_alias(entry->operator_message_id, format, alias) &&
-        !set(c, op->id_text, alias, value, value_len, true, NULL, NULL))
+        !set(c, op->id_text, alias, true, value, NULL, NULL))
         return false;
 
     struct pending *p = pending_new(c);
@@ -164,7 +163,7 @@ bool correlation_store(struct correlations *c, const struct operator* op,
     p->key_len = correlation_pending_key(op, entry->operator_message_id, p->key);
     p->under_way = true;
     list_init(&p->link);
-    if (!set(c, op->id_text, entry->operator_message_id, value, value_len, false, on_stored, p)) {
+    if (!set(c, op->id_text, entry->operator_message_id, false, value, on_stored, p)) {
         pending_free(c, p);
         return false;
     }

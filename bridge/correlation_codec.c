@@ -7,10 +7,11 @@
 
 enum { DIGEST_DIGITS = 16, FIELDS = 6 };
 
-size_t correlation_key(const char *operator_id, const char *id, char out[CORRELATION_KEY_SIZE])
+size_t correlation_key(const char *operator_id, const char *id, bool is_alias,
+                       char out[CORRELATION_KEY_SIZE])
 {
     struct str_out o = str_out(out, CORRELATION_KEY_SIZE);
-    str_puts(&o, "smpp:dlr:{");
+    str_puts(&o, is_alias ? "smpp:dlr-alias:{" : "smpp:dlr:{");
     str_puts(&o, operator_id);
     str_puts(&o, "}:");
     str_puts(&o, id);

@@ -4,9 +4,11 @@
 
 #include "bridge/correlation.h"
 
-/* "smpp:dlr:{" uuid "}:" id */
-#define CORRELATION_KEY_SIZE (10 + 36 + 2 + SMPP_MESSAGE_ID_SIZE)
-size_t correlation_key(const char *operator_id, const char *id, char out[CORRELATION_KEY_SIZE]);
+/* "smpp:dlr:{" uuid "}:" id; aliases have a name space of their own, "smpp:dlr-alias:{" …, since
+ * what is found under an id itself is believed more. */
+#define CORRELATION_KEY_SIZE (16 + 36 + 2 + SMPP_MESSAGE_ID_SIZE)
+size_t correlation_key(const char *operator_id, const char *id, bool is_alias,
+                       char out[CORRELATION_KEY_SIZE]);
 
 /* "messageId segment segments digest traceparent originalOperatorId", one blank between them, the
  * digest as 16 hexadecimal digits, "-" for what is absent. Readers skip what later versions append.

@@ -40,14 +40,16 @@ static void finish(struct lookup *l, enum correlation_result result,
     done(arg, result, entry);
 }
 
-static void add_candidate(struct lookup *l, enum message_id_dialect dialect, const char *id)
+static void add_candidate(struct lookup *l, enum message_id_dialect dialect, bool is_alias,
+                          const char *id)
 {
     for (size_t i = 0; i < l->count; i++) {
-        if (strcmp(l->candidates[i].id, id) == 0)
+        if (l->candidates[i].is_alias == is_alias && strcmp(l->candidates[i].id, id) == 0)
             return;
     }
     struct candidate *c = &l->candidates[l->count++];
     c->dialect = dialect;
+    c->is_alias = is_alias;
     str_copy(c->id, sizeof(c->id), id, strlen(id));
 }
 
@@ -80,7 +82,7 @@ static void narrow_candidates(struct lookup *l)
     l->count = 0;
     for (size_t i = 0; i < ARRAY_LEN(l->ids); i++) {
         if (l->ids[i][0])
-            add_candidate(l, MESSAGE_ID_EXACT, l->ids[i]);
+            add_candidate(l, MESSAGE_ID_EXACT, false, l->ids[i]);
     }
     if (!needs_forms(l))
         return;
@@ -89,7 +91,7 @@ static void narrow_candidates(struct lookup *l)
         size_t count = l->ids[i][0] ? message_id_forms(l->ids[i], l->format, forms) : 0;
         for (size_t k = 0; k < count; k++) {
             if (is_believed(l, forms[k].dialect))
-                add_candidate(l, forms[k].dialect, forms[k].id);
+                add_candidate(l, forms[k].dialect, false, forms[k].id);
         }
     }
 }
@@ -102,10 +104,10 @@ static bool wide_candidates(struct lookup *l)
         struct message_id_form forms[MESSAGE_ID_FORMS_MAX];
         size_t count = l->ids[i][0] ? message_id_forms(l->ids[i], l->format, forms) : 0;
         for (size_t k = 0; k < count; k++)
-            add_candidate(l, forms[k].dialect, forms[k].id);
+            add_candidate(l, forms[k].dialect, false, forms[k].id);
         char alias[SMPP_MESSAGE_ID_SIZE];
         if (correlation_alias_of_receipt(l->ids[i], alias))
-            add_candidate(l, MESSAGE_ID_ZEROS, alias);
+            add_candidate(l, MESSAGE_ID_ZEROS, true, alias);
     }
     l->count -= asked;
     memmove(l->candidates, l->candidates + asked, l->count * sizeof(l->candidates[0]));
@@ -184,6 +186,8 @@ static bool look_among_pending(struct lookup *l, const struct operator* op)
         return false;
     struct choice choice = {0};
     for (size_t i = 0; i < l->count && !is_settled(&choice); i++) {
+        if (l->candidates[i].is_alias)
+            continue;
         uint8_t key[PENDING_KEY_SIZE];
         size_t len = correlation_pending_key(op, l->candidates[i].id, key);
         const struct pending *p = map_get(l->owner->pending, key, len);
@@ -232,7 +236,8 @@ static bool ask(struct lookup *l)
     const char *argv[1 + CANDIDATES_MAX] = {"MGET"};
     size_t lens[1 + CANDIDATES_MAX] = {4};
     for (size_t i = 0; i < l->count; i++) {
-        lens[1 + i] = correlation_key(l->operator_id, l->candidates[i].id, keys[i]);
+        lens[1 + i] = correlation_key(l->operator_id, l->candidates[i].id,
+                                      l->candidates[i].is_alias, keys[i]);
         argv[1 + i] = keys[i];
     }
     return redis_command(l->owner->redis, on_reply, l, 1 + l->count, argv, lens);

@@ -34,6 +34,7 @@ struct dialect {
 /* One spelling that is looked for. */
 struct candidate {
     enum message_id_dialect dialect;
+    bool is_alias;
     char id[SMPP_MESSAGE_ID_SIZE];
 };
 /* Both ids in all their forms, and an alias each. */

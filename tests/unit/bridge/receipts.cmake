@@ -1,0 +1,13 @@
+# The receipt path and its neighbours on plain memory instead of servers.
+set(BRIDGE_DIR ${CMAKE_SOURCE_DIR}/bridge)
+add_library(bridge-fakes STATIC
+  fakes.c
+  ${BRIDGE_DIR}/context.c
+  ${BRIDGE_DIR}/operator_members.c
+  ${BRIDGE_DIR}/operator_settings.c
+  ${BRIDGE_DIR}/operators.c
+)
+target_link_libraries(bridge-fakes PUBLIC proto common PkgConfig::CMOCKA)
+# The adapters come last: of them only what the fakes do not replace is taken.
+set(RECEIPTS_FLOOR bridge-receipts bridge-fakes bridge-adapters)
+add_unit_test(test_correlation LIBRARIES ${RECEIPTS_FLOOR})
