@@ -6,6 +6,7 @@ add_library(bridge-adapters STATIC
   jetstream_puback.c
   jetstream_queue.c
   jetstream_mailbox.c
+  jetstream_trash.c
   jetstream_ack_log.c
   jetstream_slots.c
   jetstream_calls.c

@@ -10,8 +10,10 @@
  * (link_main and below), nats.c's delivery and callback threads (on_*), which only put what came
  * into a list and wake the loop once a burst.
  */
+#include <errno.h>
 #include <nats/nats.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,8 @@
 #include "bridge/jetstream_mailbox.h"
 #include "bridge/jetstream_private.h"
 #include "bridge/jetstream_servers.h"
+#include "bridge/jetstream_subjects.h"
+#include "bridge/jetstream_trash.h"
 
 enum {
     CONNECT_TIMEOUT_MS = 2000,
@@ -35,6 +39,7 @@ enum {
     CLOSE_WAIT_MS = 5000,
     IDLE_WAIT_MS = 10000,
     IO_BUFFER = 128 * 1024,
+    GATHER_NS = 500 * 1000,
 };
 
 struct jetstream_link {
@@ -42,13 +47,16 @@ struct jetstream_link {
     struct jetstream_queue *queue;
     struct jetstream_mailbox *mailbox;
     pthread_t thread;
+    sem_t ended; /* posted by the thread at its end */
     _Atomic int64_t linger_until_ns;
 
     char *creds_file, *ca_file, *cert_file, *key_file, *client_name;
     struct jetstream_servers servers;
     size_t next_server;
 
-    char inbox[64]; /* the loop's: of the connection it knows of */
+    char inbox[64];                  /* the loop's: of the connection it knows of */
+    struct jetstream_trash received; /* the loop's */
+    struct jetstream_trash sent;     /* the sender's */
 
     uint32_t number; /* the sender's: of the connection */
     struct jetstream_ack_log *ack_log;
@@ -60,8 +68,8 @@ struct connection {
     natsConnection *nc;
     natsSubscription *sub;
     char inbox[64];
-    size_t inbox_len;
-    _Atomic bool closed;      /* nats.c called back for the last time */
+    _Atomic bool closed;      /* it is over */
+    _Atomic bool let_go;      /* and nats.c has called back for the last time */
     _Atomic bool quiet;       /* the subscription delivers no more */
     _Atomic bool not_allowed; /* our inbox may not be subscribed */
 };
@@ -126,9 +134,15 @@ static void deliver(void *arg, const struct jetstream_mail *mail)
     }
 }
 
-static void discard(void *msg)
+static void destroy_message(void *msg)
 {
     natsMsg_Destroy(msg);
+}
+
+static void discard(void *arg, void *msg)
+{
+    struct jetstream_link *link = arg;
+    jetstream_trash_add(&link->received, msg, (size_t)natsMsg_GetDataLength(msg));
 }
 
 /* --- nats.c's threads --- */
@@ -139,13 +153,17 @@ static void link_tell(struct jetstream_link *link, enum jetstream_mail_kind kind
                           (struct jetstream_mail){.kind = kind, .text = xstrdup(text)});
 }
 
+/* When all that came was passed on it lets more gather, or the reading thread wakes it up for each
+ * single message. The one that just came does not wait for that. */
 static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *arg)
 {
     struct connection *c = arg;
+    int waiting = 0;
     (void)nc;
-    (void)sub;
     jetstream_mailbox_put(c->link->mailbox,
                           (struct jetstream_mail){.kind = JETSTREAM_MAIL_MESSAGE, .msg = msg});
+    if (natsSubscription_GetPending(sub, &waiting, NULL) == NATS_OK && waiting == 0)
+        nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
 }
 
 static void on_quiet(void *arg)
@@ -157,10 +175,10 @@ static void on_quiet(void *arg)
 static void on_closed(natsConnection *nc, void *arg)
 {
     struct connection *c = arg;
-    struct jetstream_queue *queue = c->link->queue;
     (void)nc;
     atomic_store(&c->closed, true);
-    jetstream_queue_wake(queue);
+    jetstream_queue_wake(c->link->queue);
+    atomic_store(&c->let_go, true); /* the connection and the queue may be gone from here on */
 }
 
 static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus status, void *arg)
@@ -243,7 +261,6 @@ static natsStatus subscribe(struct connection *c)
     struct str_out inbox = str_out(c->inbox, sizeof(c->inbox));
     str_puts(&inbox, "_INBOX.smpp-connector-");
     str_puts(&inbox, random);
-    c->inbox_len = inbox.len;
     struct str_out all = str_out(subject, sizeof(subject));
     str_puts(&all, c->inbox);
     str_puts(&all, ".>");
@@ -270,7 +287,7 @@ static void connection_end(struct connection *c)
     bool gone = true;
     if (c->nc) {
         natsConnection_Close(c->nc);
-        gone = wait_for(&c->closed) && (!c->sub || wait_for(&c->quiet));
+        gone = wait_for(&c->let_go) && (!c->sub || wait_for(&c->quiet));
     }
     natsSubscription_Destroy(c->sub);
     natsConnection_Destroy(c->nc);
@@ -308,19 +325,6 @@ static const char *const ack_payloads[] = {
     [JETSTREAM_TERM] = "+TERM",
 };
 
-static void reply_subject(const struct connection *c, const struct jetstream_command *command,
-                          char kind, size_t numbers, char *reply, size_t size)
-{
-    struct str_out out = str_out(reply, size);
-    str_put(&out, c->inbox, c->inbox_len);
-    str_putc(&out, '.');
-    str_putc(&out, kind);
-    for (size_t i = 0; i < numbers; i++) {
-        str_putc(&out, '.');
-        str_put_u64(&out, command->numbers[i]);
-    }
-}
-
 static natsStatus send_ack(struct connection *c, enum jetstream_ack what, const char *subject,
                            const char *payload, size_t len)
 {
@@ -337,7 +341,7 @@ static natsStatus send_publish(struct connection *c, const struct jetstream_comm
 {
     char reply[128];
     natsMsg *msg = NULL;
-    reply_subject(c, command, 'p', 2, reply, sizeof(reply));
+    jetstream_subjects_make_reply(c->inbox, 'p', command->numbers, 2, reply, sizeof(reply));
     natsStatus s = natsMsg_Create(&msg, command->text, reply, jetstream_command_data(command),
                                   (int)command->data_len);
     const char *at = command->text + strlen(command->text) + 1;
@@ -348,7 +352,8 @@ static natsStatus send_publish(struct connection *c, const struct jetstream_comm
     }
     if (s == NATS_OK)
         s = natsConnection_PublishMsg(c->nc, msg);
-    natsMsg_Destroy(msg);
+    if (msg)
+        jetstream_trash_add(&c->link->sent, msg, command->data_len);
     return s;
 }
 
@@ -356,7 +361,7 @@ static natsStatus send_request(struct connection *c, const struct jetstream_comm
                                char kind, size_t numbers)
 {
     char reply[128];
-    reply_subject(c, command, kind, numbers, reply, sizeof(reply));
+    jetstream_subjects_make_reply(c->inbox, kind, command->numbers, numbers, reply, sizeof(reply));
     const char *data = jetstream_command_data(command);
     size_t len = command->data_len;
     if (command->kind == JETSTREAM_COMMAND_CONFIRM) {
@@ -471,6 +476,7 @@ static void *link_main(void *arg)
         }
         link_tell(link, JETSTREAM_MAIL_DOWN, reason);
     } while (!jetstream_queue_rest(link->queue, backoff_next_ms(&backoff, random_u32())));
+    sem_post(&link->ended);
     return NULL;
 }
 
@@ -491,6 +497,8 @@ static void link_free(struct jetstream_link **link_ptr)
     jetstream_servers_free(&link->servers);
     jetstream_ack_log_destroy(&link->ack_log);
     jetstream_mailbox_destroy(&link->mailbox);
+    jetstream_trash_empty(&link->received);
+    jetstream_trash_empty(&link->sent);
     jetstream_queue_destroy(&link->queue);
     free(link);
     *link_ptr = NULL;
@@ -524,6 +532,7 @@ int jetstream_create(struct loop *loop, const struct jetstream_options *options,
     js->events = *events;
     js->link = link;
     link->js = js;
+    link->received.destroy = link->sent.destroy = destroy_message;
     link->creds_file = dup_or_null(options->creds_file);
     link->ca_file = dup_or_null(options->ca_file);
     link->cert_file = dup_or_null(options->cert_file);
@@ -537,7 +546,8 @@ int jetstream_create(struct loop *loop, const struct jetstream_options *options,
         check_options(link, error_r, error_size) == 0) {
         str_copy(js->down_reason, sizeof(js->down_reason), "NATS: connecting", 16);
         link->next_server = random_u32() % link->servers.count;
-        if (pthread_create(&link->thread, NULL, link_main, link) != 0)
+        if (sem_init(&link->ended, 0, 0) != 0 ||
+            pthread_create(&link->thread, NULL, link_main, link) != 0)
             panic("a thread can't be made");
         *js_r = js;
         return 0;
@@ -548,11 +558,15 @@ int jetstream_create(struct loop *loop, const struct jetstream_options *options,
     return -1;
 }
 
-static bool join_until(pthread_t thread, mono_t deadline)
+static bool join_until(struct jetstream_link *link, mono_t deadline)
 {
     struct timespec at = {.tv_sec = (time_t)(deadline.ns / NS_PER_S),
                           .tv_nsec = (long)(deadline.ns % NS_PER_S)};
-    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &at) == 0;
+    int failed;
+    do
+        failed = sem_clockwait(&link->ended, CLOCK_MONOTONIC, &at);
+    while (failed && errno == EINTR);
+    return !failed && pthread_join(link->thread, NULL) == 0;
 }
 
 void jetstream_destroy(struct jetstream **js_ptr, int64_t linger_ms)
@@ -566,7 +580,7 @@ void jetstream_destroy(struct jetstream **js_ptr, int64_t linger_ms)
     atomic_store(&link->linger_until_ns, linger_until.ns);
     jetstream_queue_stop(js->queue);
     /* It can be within a connect to a silent server. What it still uses then is left to it. */
-    if (join_until(link->thread, mono_add_ms(linger_until, CONNECT_TIMEOUT_MS)))
+    if (join_until(link, mono_add_ms(linger_until, CONNECT_TIMEOUT_MS)))
         link_free(&link);
     else
         pthread_detach(link->thread);

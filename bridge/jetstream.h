@@ -23,9 +23,9 @@ struct jetstream_message {
     const char *ack_subject; /* opaque for acknowledging; ≤ 255 octets */
     const char *stream;      /* parsed from the ack subject */
     uint64_t stream_sequence;
-    uint64_t delivered;      /* 1: the first time, as far as the server remembers */
-    uint64_t time_ns;        /* the stream's time stamp */
-    uint64_t pending;        /* further ones that match the consumer */
+    uint64_t delivered;        /* 1: the first time, as far as the server remembers */
+    uint64_t time_ns;          /* the stream's time stamp */
+    uint64_t pending;          /* further ones that match the consumer */
     const char *traceparent;   /* header, NULL: none */
     const char *failover_from; /* header Smpp-Failover-From, NULL: none */
     const uint8_t *data;

@@ -4,7 +4,10 @@
 
 #include "bridge/jetstream_mailbox.h"
 
-enum { DELIVER_AT_ONCE = 512 };
+enum {
+    DELIVER_AT_ONCE = 512,
+    GATHER_MS = 1, /* while mail comes it is looked for this often, and nobody wakes the loop */
+};
 
 struct mails {
     struct jetstream_mail *items;
@@ -14,28 +17,33 @@ struct mails {
 struct jetstream_mailbox {
     struct loop *loop;
     void (*deliver)(void *arg, const struct jetstream_mail *mail);
-    void (*discard)(void *msg);
+    void (*discard)(void *arg, void *msg);
     void *arg;
 
     pthread_mutex_t lock;
-    struct mails incoming; /* under the lock */
-    bool posted;           /* under the lock: work() will run */
+    struct mails incoming; /* under the lock, and so are: */
+    bool expected;         /* work() will run, by a post or by the timer */
+    bool posted;           /* by a post */
 
     struct mails working; /* the loop's */
     size_t done;
-    bool closed; /* only kept because work() will run */
+    struct timer gather;
+    bool closed; /* only kept because of a post */
 };
+
+static void on_gathered(void *arg);
 
 struct jetstream_mailbox *
 jetstream_mailbox_create(struct loop *loop,
                          void (*deliver)(void *arg, const struct jetstream_mail *mail),
-                         void (*discard)(void *msg), void *arg)
+                         void (*discard)(void *arg, void *msg), void *arg)
 {
     struct jetstream_mailbox *box = xcalloc(1, sizeof(*box));
     box->loop = loop;
     box->deliver = deliver;
     box->discard = discard;
     box->arg = arg;
+    timer_init(&box->gather, loop, on_gathered, box);
     if (pthread_mutex_init(&box->lock, NULL) != 0)
         panic("a lock can't be made");
     return box;
@@ -45,15 +53,13 @@ static void discard_all(struct jetstream_mailbox *box, struct jetstream_mail *fi
 {
     for (size_t i = 0; i < count; i++) {
         if (first[i].msg)
-            box->discard(first[i].msg);
+            box->discard(box->arg, first[i].msg);
         free(first[i].text);
     }
 }
 
 static void mailbox_free(struct jetstream_mailbox *box)
 {
-    discard_all(box, box->working.items + box->done, box->working.count - box->done);
-    discard_all(box, box->incoming.items, box->incoming.count);
     free(box->working.items);
     free(box->incoming.items);
     pthread_mutex_destroy(&box->lock);
@@ -70,13 +76,23 @@ static void take_incoming(struct jetstream_mailbox *box)
     pthread_mutex_unlock(&box->lock);
 }
 
-static void work(void *arg)
+static void on_post(void *arg);
+
+/* Says whether there is more; if so it is posted, so that other I/O has its turn. */
+static bool work_goes_on(struct jetstream_mailbox *box, bool worked)
 {
-    struct jetstream_mailbox *box = arg;
-    if (box->closed) {
-        mailbox_free(box);
-        return;
-    }
+    pthread_mutex_lock(&box->lock);
+    bool more = box->done < box->working.count || box->incoming.count > 0;
+    box->posted = more;
+    box->expected = more || worked;
+    pthread_mutex_unlock(&box->lock);
+    if (more)
+        loop_post(box->loop, on_post, box);
+    return more;
+}
+
+static void work(struct jetstream_mailbox *box)
+{
     if (box->done == box->working.count)
         take_incoming(box);
     struct jetstream_mail *first = box->working.items + box->done;
@@ -85,13 +101,22 @@ static void work(void *arg)
         box->deliver(box->arg, &first[i]);
     discard_all(box, first, count);
     box->done += count;
+    if (!work_goes_on(box, count > 0) && count > 0)
+        timer_start_ms(&box->gather, GATHER_MS);
+}
 
-    pthread_mutex_lock(&box->lock);
-    box->posted = box->done < box->working.count || box->incoming.count > 0;
-    bool again = box->posted;
-    pthread_mutex_unlock(&box->lock);
-    if (again)
-        loop_post(box->loop, work, box);
+static void on_gathered(void *arg)
+{
+    work(arg);
+}
+
+static void on_post(void *arg)
+{
+    struct jetstream_mailbox *box = arg;
+    if (box->closed)
+        mailbox_free(box);
+    else
+        work(box);
 }
 
 void jetstream_mailbox_put(struct jetstream_mailbox *box, struct jetstream_mail mail)
@@ -103,11 +128,12 @@ void jetstream_mailbox_put(struct jetstream_mailbox *box, struct jetstream_mail 
         in->items = xrealloc(in->items, in->size * sizeof(*in->items));
     }
     in->items[in->count++] = mail;
-    bool wake = !box->posted;
-    box->posted = true;
+    bool wake = !box->expected;
+    if (wake)
+        box->expected = box->posted = true;
     pthread_mutex_unlock(&box->lock);
     if (wake)
-        loop_post(box->loop, work, box);
+        loop_post(box->loop, on_post, box);
 }
 
 void jetstream_mailbox_destroy(struct jetstream_mailbox **box_ptr)
@@ -116,7 +142,10 @@ void jetstream_mailbox_destroy(struct jetstream_mailbox **box_ptr)
     if (!box)
         return;
     *box_ptr = NULL;
+    discard_all(box, box->working.items + box->done, box->working.count - box->done);
+    discard_all(box, box->incoming.items, box->incoming.count);
     box->closed = true;
+    timer_stop(&box->gather);
     if (!box->posted)
         mailbox_free(box);
 }

@@ -1,6 +1,7 @@
 /*
- * What nats.c's threads and the sender have for the loop: a list under a lock, one wake-up of the
- * loop for a burst, a bounded number of items in one turn.
+ * What nats.c's threads and the sender have for the loop: a list under a lock. The first item wakes
+ * the loop; while more come it looks for them every millisecond and nobody wakes it. Bounded in the
+ * number of items in one turn.
  */
 #ifndef BRIDGE_JETSTREAM_MAILBOX_H
 #define BRIDGE_JETSTREAM_MAILBOX_H
@@ -22,12 +23,11 @@ struct jetstream_mail {
 
 struct jetstream_mailbox;
 
-/* `deliver` runs on the loop in the order of putting; `discard` after the whole burst, since each
- * discarded message may wake nats.c's garbage collector. */
+/* `deliver` runs on the loop in the order of putting, `discard` there for each message after it. */
 struct jetstream_mailbox *
 jetstream_mailbox_create(struct loop *loop,
                          void (*deliver)(void *arg, const struct jetstream_mail *mail),
-                         void (*discard)(void *msg), void *arg) MUST_CHECK;
+                         void (*discard)(void *arg, void *msg), void *arg) MUST_CHECK;
 /* Any thread. */
 void jetstream_mailbox_put(struct jetstream_mailbox *box, struct jetstream_mail mail);
 /* Loop thread, when nobody puts any more; nothing is delivered after it. */

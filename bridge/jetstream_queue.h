@@ -8,7 +8,7 @@
 
 #include "common/base.h"
 
-#define JETSTREAM_QUEUE_MAX_BYTES (16u * 1024 * 1024)
+#define JETSTREAM_QUEUE_MAX_BYTES (4u * 1024 * 1024)
 
 enum jetstream_command_kind {
     JETSTREAM_COMMAND_ACK,     /* plain; `what` is an enum jetstream_ack */

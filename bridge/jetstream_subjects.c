@@ -44,6 +44,19 @@ bool jetstream_subjects_ack(const char *subject, struct jetstream_ack_fields *fi
     return true;
 }
 
+void jetstream_subjects_make_reply(const char *inbox, char kind, const uint32_t *numbers,
+                                   size_t count, char *subject_r, size_t size)
+{
+    struct str_out out = str_out(subject_r, size);
+    str_puts(&out, inbox);
+    str_putc(&out, '.');
+    str_putc(&out, kind);
+    for (size_t i = 0; i < count; i++) {
+        str_putc(&out, '.');
+        str_put_u64(&out, numbers[i]);
+    }
+}
+
 bool jetstream_subjects_reply(const char *tail, struct jetstream_reply *reply_r)
 {
     *reply_r = (struct jetstream_reply){.kind = tail[0]};

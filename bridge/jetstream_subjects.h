@@ -20,6 +20,8 @@ struct jetstream_reply {
     char kind;
     uint32_t numbers[JETSTREAM_REPLY_NUMBERS]; /* missing ones are 0 */
 };
+void jetstream_subjects_make_reply(const char *inbox, char kind, const uint32_t *numbers,
+                                   size_t count, char *subject_r, size_t size);
 bool jetstream_subjects_reply(const char *tail, struct jetstream_reply *reply_r) MUST_CHECK;
 
 /* A status message of a pull: its number, "Description" ("" when there is none). */
