@@ -371,7 +371,7 @@ void mt_consumer_tick(struct mt_path *path)
         return;
     for (size_t i = 0; i < operators_count(path->with.operators); i++) {
         struct mt_consumer *c = operators_at(path->with.operators, i)->mt->consumer;
-        if (c->step == STEP_IDLE && mono_reached(now, c->due) && !c->!operators_is_served(mo->op))
+        if (c->step == STEP_IDLE && mono_reached(now, c->due) && operators_is_served(c->mo->op))
             enqueue(c);
     }
     next_check(path);
@@ -446,6 +446,38 @@ void mt_consumer_destroy(struct mt_consumer **c)
 
 /* --- what others ask
  * ------------------------------------------------------------------------------------ */
+
+/* --- the backup's
+ * ------------------------------------------------------------------------------------ */
+
+static void on_backup(void *arg, const char *json, size_t len, const char *reason)
+{
+    struct mt_consumer *c = arg;
+    struct mt_consumer_info info;
+    char error[200];
+    (void)reason; /* asked again at the next tick */
+    c->asking_backup = false;
+    c->mo->backup_has_pulls =
+        json && mt_consumer_info_parse(json, len, "", &info, error, sizeof(error)) == 0 &&
+        info.exists && info.waiting > 0;
+}
+
+void mt_consumer_ask_backup(struct mt_operator *mo)
+{
+    struct mt_consumer *c = mo->consumer;
+    const struct operator* backup = operators_find(mo->path->with.operators, mo->op->backup_id);
+    const struct operator* op = mo->op;
+    struct uuid id;
+    char text[UUID_TEXT_SIZE];
+    char what[400];
+    if (c->asking_backup)
+        return;
+    memcpy(id.octets, op->backup_id, sizeof(id.octets));
+    uuid_format(&id, text);
+    snprintf(what, sizeof(what), "CONSUMER.INFO.%s.smpp-connector-%s",
+             backup ? backup->settings.dispatch_stream : op->settings.dispatch_stream, text);
+    c->asking_backup = jetstream_api(mo->path->with.js, what, "", on_backup, c);
+}
 
 bool mt_consumer_is_asking(const struct mt_operator *mo)
 {

@@ -156,6 +156,7 @@ int mt_consumer_info_parse(const char *json, size_t len, const char *subject,
         info_r->max_batch = signed_number(config, "max_batch", 0);
         info_r->ack_floor = number(json_member(root, "ack_floor"), "stream_seq");
         info_r->pending = number(root, "num_pending");
+        info_r->waiting = number(root, "num_waiting");
     }
     json_destroy(&root);
     return error < 0 ? -1 : 0;

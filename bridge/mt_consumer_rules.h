@@ -22,6 +22,7 @@ struct mt_consumer_info {
     int64_t max_batch;       /* 0: none set */
     uint64_t ack_floor;      /* stream sequence */
     uint64_t pending;
+    uint64_t waiting; /* pulls that wait at the server: somebody serves it */
 };
 
 /* STREAM.INFO's and CONSUMER.INFO's answers. −1 with a reason when they are errors other than "not

@@ -40,8 +40,6 @@ int bridge_link_create(struct loop *loop, const struct bridge_link_options *opti
 void bridge_link_destroy(struct bridge_link **link);
 
 bool bridge_link_is_attached(const struct bridge_link *link);
-/* Other uids from now on; whoever is attached stays. */
-void bridge_link_set_peer_uids(struct bridge_link *link, const uint32_t *uids, size_t count);
 /* Sends what was collected now; for a last word. */
 void bridge_link_flush(struct bridge_link *link);
 /* All that was sent is with NNG. */

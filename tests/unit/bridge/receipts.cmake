@@ -11,3 +11,4 @@ target_link_libraries(bridge-fakes PUBLIC proto common PkgConfig::CMOCKA)
 # The adapters come last: of them only what the fakes do not replace is taken.
 set(RECEIPTS_FLOOR bridge-receipts bridge-fakes bridge-adapters)
 add_unit_test(test_correlation LIBRARIES ${RECEIPTS_FLOOR})
+add_unit_test(test_dlr LIBRARIES ${RECEIPTS_FLOOR})

@@ -1,0 +1,68 @@
+/* What the bridge consists of; shared by the bridge*.c files alone. */
+#ifndef BRIDGE_BRIDGE_PARTS_H
+#define BRIDGE_BRIDGE_PARTS_H
+
+#include "common/file_watch.h"
+#include "common/signals.h"
+
+#include "bridge/bridge.h"
+#include "bridge/ctl.h"
+#include "bridge/mt_path.h"
+
+struct bridge {
+    struct loop *loop;
+    struct bridge_settings settings;
+    void (*start_anew)(void);
+
+    struct signals *signals;
+    struct file_watch *settings_watch, *operators_watch; /* NULL: no such file */
+    struct timer tick;
+
+    struct https_client *https;
+    struct jetstream *js;
+    struct redis *redis;
+    struct agent_link *link;
+
+    struct operators *operators;
+    struct correlations *correlations;
+    struct tps *tps;
+    struct credentials *credentials;
+    struct mt_path *mt;
+    struct dlr *dlr;
+    struct health_events *health_events;
+    struct management *management;
+    struct ctl *ctl;
+
+    bool attached;     /* now; listed */
+    char refused[256]; /* why the agent does not take us; empty: it does */
+    bool agent_draining, agent_gone;
+    mono_t agent_gone_at;
+
+    bool stopping;
+    mono_t stopping_since;
+    bool hurry;
+    enum bridge_end end;
+};
+
+/* bridge_records.c: what each record of the agent is for. */
+void bridge_records_take(struct bridge *b, unsigned type, struct bytes body);
+
+/* bridge_operators.c: from the configuration to the agent. */
+int bridge_operators_load(struct bridge *b, char *error_r, size_t error_size) MUST_CHECK;
+/* Reads the operators again; what is invalid is logged and changes nothing. */
+void bridge_operators_reload(struct bridge *b);
+void bridge_operators_declare(struct bridge *b);
+/* DROP: as if it had been taken out of the configuration. */
+void bridge_operators_drop(struct bridge *b, struct operator* op, const char *reason);
+/* Those that were dropped and have nothing left. */
+void bridge_operators_sweep(struct bridge *b);
+/* Also for an operator that only the agent knows: it is made then. */
+struct operator* bridge_operators_known(struct bridge *b, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
+
+/* bridge_drain.c: the ways to end. */
+void bridge_drain_begin(struct bridge *b, enum bridge_end end);
+void bridge_drain_hurry(struct bridge *b);
+/* Ends the loop when nothing is waited for any more; called often. */
+void bridge_drain_look(struct bridge *b);
+
+#endif

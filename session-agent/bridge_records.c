@@ -1,0 +1,205 @@
+/* The bridge's records, one handler each. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/str.h"
+
+#include "session-agent/bridge_records.h"
+#include "session-agent/operators.h"
+#include "session-agent/session.h"
+#include "session-agent/submits.h"
+
+typedef bool handler(struct bridge_records *r, struct bytes body, char *error_r, size_t error_size);
+
+static bool malformed(char *error_r, size_t error_size)
+{
+    snprintf(error_r, error_size, "malformed");
+    return false;
+}
+
+static const char *reason_text(struct bytes reason, char *out, size_t size)
+{
+    str_copy(out, size, (const char *)reason.data, reason.len);
+    return out;
+}
+
+#define HANDLER(name)                                                                              \
+    static bool on_##name(struct bridge_records *r, struct bytes body, char *error_r,              \
+                          size_t error_size)
+/* Decodes into `record` or ends the pipe. */
+#define DECODE(name)                                                                               \
+    struct ipc_##name record;                                                                      \
+    if (!ipc_get_##name(body, &record))                                                            \
+    return malformed(error_r, error_size)
+
+HANDLER(declare)
+{
+    DECODE(declare);
+    (void)r;
+    if (record.log_level <= LOG_DEBUG)
+        log_set_level((enum log_level)record.log_level);
+    return true;
+}
+
+HANDLER(operator)
+{
+    DECODE(operator);
+    struct operator_config *config = operator_config_create(&record, error_r, error_size);
+    if (!config)
+        return false;
+    if (r->ctx->draining)
+        operator_config_destroy(&config);
+    else
+        operators_declare(r->operators, config);
+    return true;
+}
+
+HANDLER(declare_end)
+{
+    DECODE(declare_end);
+    (void)r;
+    return true;
+}
+
+HANDLER(drop)
+{
+    DECODE(drop);
+    char reason[201];
+    operators_drop(r->operators, record.operator_id,
+                   reason_text(record.reason, reason, sizeof(reason)));
+    return true;
+}
+
+HANDLER(rebind)
+{
+    DECODE(rebind);
+    char reason[201];
+    struct operator* op = operators_find(r->operators, record.operator_id);
+    if (op)
+        operator_rebind(op, reason_text(record.reason, reason, sizeof(reason)));
+    return true;
+}
+
+HANDLER(pace)
+{
+    DECODE(pace);
+    struct operator* op = operators_find(r->operators, record.operator_id);
+    if (op)
+        submits_pace(op->submits, record.per_second);
+    return true;
+}
+
+HANDLER(submit)
+{
+    DECODE(submit);
+    if (record.key.segment == 0 || record.segments == 0 || record.key.segment > record.segments) {
+        snprintf(error_r, error_size, "segment %u of %u", record.key.segment, record.segments);
+        return false;
+    }
+    struct operator* op = operators_find(r->operators, record.operator_id);
+    return submits_take(r->ctx, op, &record, error_r, error_size);
+}
+
+HANDLER(retry)
+{
+    DECODE(retry);
+    submits_retry(r->ctx, &record);
+    return true;
+}
+
+HANDLER(close)
+{
+    DECODE(close);
+    submits_close(r->ctx, &record);
+    return true;
+}
+
+HANDLER(settled)
+{
+    DECODE(settled);
+    submits_settle(r->ctx, &record.key);
+    return true;
+}
+
+HANDLER(deliver_done)
+{
+    DECODE(deliver_done);
+    struct deliver *d = deliver_hold_find(r->ctx->holds, record.id);
+    if (d) /* else its hold is over: the MNO repeats it */
+        session_answer_deliver(d->bind->owner, d, record.status);
+    return true;
+}
+
+HANDLER(credentials)
+{
+    DECODE(credentials);
+    credentials_request_take_answer(r->ctx, &record);
+    return true;
+}
+
+HANDLER(health_done)
+{
+    DECODE(health_done);
+    struct operator* op = operators_find(r->operators, record.operator_id);
+    if (op)
+        health_done(&op->health, record.number);
+    return true;
+}
+
+HANDLER(failover)
+{
+    DECODE(failover);
+    struct operator* op = operators_find(r->operators, record.operator_id);
+    if (op)
+        operator_set_failed_over(op, record.begin != 0);
+    return true;
+}
+
+HANDLER(ack_floor)
+{
+    DECODE(ack_floor);
+    if (!ledger_set_floor(r->ctx->ledger, record.operator_id, record.stream, record.sequence))
+        log_warn("the ledger has no room for another ack floor", LOG_UINT("stream", record.stream));
+    return true;
+}
+
+static handler *const handlers[IPC_TYPE_COUNT] = {
+    [IPC_DECLARE] = on_declare,
+    [IPC_OPERATOR] = on_operator,
+    [IPC_DECLARE_END] = on_declare_end,
+    [IPC_DROP] = on_drop,
+    [IPC_REBIND] = on_rebind,
+    [IPC_PACE] = on_pace,
+    [IPC_SUBMIT] = on_submit,
+    [IPC_RETRY] = on_retry,
+    [IPC_CLOSE] = on_close,
+    [IPC_SETTLED] = on_settled,
+    [IPC_DELIVER_DONE] = on_deliver_done,
+    [IPC_CREDENTIALS] = on_credentials,
+    [IPC_HEALTH_DONE] = on_health_done,
+    [IPC_FAILOVER] = on_failover,
+    [IPC_ACK_FLOOR] = on_ack_floor,
+};
+
+bool bridge_records_handle(struct bridge_records *r, unsigned type, struct bytes body,
+                           char *error_r, size_t error_size)
+{
+    if (type >= IPC_TYPE_COUNT || !handlers[type])
+        return true; /* of a newer minor version */
+    return handlers[type](r, body, error_r, error_size);
+}
+
+static void list_operator(struct operator* op, void *arg)
+{
+    (void)arg;
+    operator_list(op);
+}
+
+void bridge_records_list(struct bridge_records *r)
+{
+    operators_each(r->operators, list_operator, NULL);
+    submits_list(r->ctx);
+    bridge_link_send_list_end(r->ctx->link, &(struct ipc_list_end){});
+    credentials_request_ask_all(r->ctx);
+}

@@ -1,0 +1,95 @@
+/*
+ * One operator: what was declared about it, its binds, its queue of submits, its health and its
+ * counters. The struct is open to the files that work on an operator; each member says whose it is.
+ */
+#ifndef SESSION_AGENT_OPERATOR_H
+#define SESSION_AGENT_OPERATOR_H
+
+#include "common/list.h"
+
+#include "session-agent/agent_context.h"
+#include "session-agent/bind_slot.h"
+#include "session-agent/credentials_request.h"
+#include "session-agent/health.h"
+#include "session-agent/operator_config.h"
+
+#define OPERATOR_ID_TEXT 37 /* with NUL */
+
+struct operators;
+struct submits;
+
+/* The non-secret part of the last good credentials answer. */
+struct operator_credentials {
+    char *host; /* NULL: none yet */
+    uint16_t port;
+    enum ipc_bind_mode bind_mode;
+    uint32_t tps_limit;
+    uint8_t backup_operator_id[IPC_OPERATOR_ID_SIZE];
+    int64_t at_ms; /* wall time */
+};
+
+struct operator
+{
+    struct agent_context *ctx;
+    struct operators *set;
+    struct list link; /* operators.c: of all */
+    struct list work; /* operators.c: something changed */
+    uint8_t id[IPC_OPERATOR_ID_SIZE];
+    char id_text[OPERATOR_ID_TEXT];
+    struct operator_config *config;
+
+    struct bind_slot **slots; /* slot_count of them; those beyond config->binds are ending */
+    uint32_t slot_count;
+    bool ending; /* DROP or drain: nothing new is taken, binds unbind */
+    bool dropped;
+
+    struct submits *submits; /* submits.c */
+    struct operator_credentials credentials;
+    struct health health;
+    char reason[HEALTH_REASON_SIZE]; /* of the last change of a session */
+    bool attempt_failed;             /* ever, in this process */
+    bool state_changed;              /* OPERATOR_STATE is to be told */
+
+    uint32_t credit_told;
+    uint32_t credit_ceiling; /* the most that this attachment was told */
+    uint64_t stats[IPC_STATS_COUNT];
+    uint64_t stats_told[IPC_STATS_COUNT];
+};
+
+struct operator* operator_create(struct agent_context *ctx, struct operators *set,
+                                 struct operator_config *config) MUST_CHECK;
+/* All binds must be gone. What is queued is forgotten in the ledger. */
+void operator_destroy(struct operator** op);
+
+/* A new declaration: timers, limits and window at once, the rest at the next bind. */
+void operator_retune(struct operator* op, struct operator_config *config);
+/* To end: queued submits are given back, binds drain and unbind. */
+void operator_end(struct operator* op, const char *reason);
+/* Drains, unbinds and binds again, with fresh credentials. */
+void operator_rebind(struct operator* op, const char *reason);
+/* Everything is closed at once, for a process that must go. */
+void operator_cut(struct operator* op, const char *reason);
+/* It ends, and all of its binds are gone. */
+bool operator_is_over(const struct operator* op);
+
+/* Its traffic goes to its backup, or has come back. */
+void operator_set_failed_over(struct operator* op, bool begin);
+
+/* A bind attempt got credentials: remembers the non-secret part. */
+void operator_set_credentials(struct operator* op, const struct credentials *credentials);
+
+/* Something changed (a session, a window, the queue): operator_work() runs before this turn ends.
+ */
+void operator_touch(struct operator* op);
+void operator_touch_because(struct operator* op, const char *reason);
+/* Brings everything in line: makes and ends binds, pumps submits, tells the bridge what changed. */
+void operator_work(struct operator* op);
+
+/* Listing: everything that the bridge has to know about the operator besides submits. */
+void operator_list(struct operator* op);
+/* Sends STATS when something changed since they were last told, or `always`. */
+void operator_tell_stats(struct operator* op, bool always);
+
+bool operator_is_able(const struct operator* op); /* health: its traffic can pass */
+
+#endif

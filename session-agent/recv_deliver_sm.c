@@ -1,0 +1,59 @@
+/* deliver_sm and data_sm: held for the bridge, which says when its event is stored. */
+#include "session-agent/session_internal.h"
+
+static void tell(struct session *s, const struct deliver *d, int64_t hold_left_ms)
+{
+    struct ipc_deliver record = {
+        .id = d->id,
+        .bind = s->slot->number,
+        .command_id = d->command_id,
+        .received_ms = d->received_ms,
+        .hold_left_ms = (uint32_t)(hold_left_ms > 0 ? hold_left_ms : 0),
+        .body = d->body,
+    };
+    memcpy(record.operator_id, s->op->id, sizeof(record.operator_id));
+    bridge_link_send_deliver(s->ctx->link, &record);
+}
+
+void recv_deliver_sm(struct session *s, const struct smpp_header *h, struct bytes body)
+{
+    const struct operator_config *config = s->op->config;
+    if (!session_is_bound(s)) {
+        session_io_protocol_error(s, "the bind does not stand", h);
+        send_deliver_sm_resp(s, h->id, h->sequence, SMPP_RINVBNDSTS);
+        return;
+    }
+    s->op->stats[IPC_STAT_DELIVERS_RECEIVED]++;
+    struct deliver *d = deliver_hold_add(s->ctx->holds, &s->held, config->deliver_hold_max, h->id,
+                                         h->sequence, body, clock_wall_ms(),
+                                         mono_add_ms(clock_mono(), config->deliver_hold_ms));
+    if (!d) {
+        s->op->stats[IPC_STAT_DELIVERS_BUSY]++;
+        send_deliver_sm_resp(s, h->id, h->sequence, config->busy_status);
+        return;
+    }
+    session_timers_plan_hold(s);
+    tell(s, d, config->deliver_hold_ms);
+}
+
+void session_answer_deliver(struct session *s, struct deliver *d, uint32_t status)
+{
+    send_deliver_sm_resp(s, d->command_id, d->sequence, status);
+    deliver_hold_release(s->ctx->holds, &d);
+    session_check_drained(s);
+}
+
+uint32_t session_delivers_held(const struct session *s)
+{
+    return s->held.count;
+}
+
+static void list_one(struct deliver *d, void *arg)
+{
+    tell(arg, d, mono_diff_ms(d->deadline, clock_mono()));
+}
+
+void session_list_delivers(struct session *s)
+{
+    deliver_hold_each(&s->held, list_one, s);
+}

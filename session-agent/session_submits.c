@@ -1,0 +1,55 @@
+/* What the submit path asks of a session: room, a path that drains, and a place in the window. */
+#include "session-agent/session_internal.h"
+#include "session-agent/submits.h"
+
+/* What lies unacknowledged in TCP would, after a stall, reach the MNO as one burst that breaks
+ * the limit there: at most the path's round trip and this much more may be under way. */
+#define PATH_SLACK_US 50000
+#define PATH_LOOK_NS (NS_PER_MS / 2) /* the kernel is asked at most that often */
+
+uint32_t session_room(const struct session *s)
+{
+    if (s->state != SESSION_BOUND || s->mode == IPC_BIND_RECEIVER ||
+        !transport_is_writable(s->transport))
+        return 0;
+    return window_room(s->window);
+}
+
+uint32_t session_window_limit(const struct session *s)
+{
+    return window_limit(s->window);
+}
+
+uint32_t session_window_used(const struct session *s)
+{
+    return window_used(s->window);
+}
+
+bool session_path_is_clear(struct session *s, size_t octets, uint32_t per_second)
+{
+    mono_t now = clock_mono();
+    if (mono_diff_ns(now, s->path_looked_at) >= PATH_LOOK_NS) {
+        s->path_unacked = transport_unacked(s->transport);
+        s->path_looked_at = now;
+    }
+    if (s->path_unacked == 0)
+        return true;
+    uint64_t under_way_us = transport_min_rtt_us(s->transport) + (uint64_t)PATH_SLACK_US;
+    uint64_t pdus = under_way_us * per_second / 1000000;
+    return s->path_unacked + octets <= max_u64(pdus, 1) * octets;
+}
+
+void session_send_submit(struct session *s, struct submit *submit)
+{
+    s->path_unacked += SMPP_HEADER_SIZE + submit->body_len;
+    send_submit_sm(s, submit);
+}
+
+void session_forget_submit(struct session *s, struct submit *submit)
+{
+    struct window_entry entry;
+    if (window_take(s->window, submit->sequence, &entry))
+        INVARIANT(entry.owner == submit);
+    submit->session = NULL;
+    session_check_drained(s);
+}
