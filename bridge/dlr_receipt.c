@@ -9,7 +9,7 @@
 #include "bridge/crypto.h"
 #include "bridge/dlr_private.h"
 
-/* The id's octets are the body's and less than this besides (event_id.h). */
+/* The id's octets are the body's, a message_payload twice, and less than this besides. */
 enum { EVENT_ID_SURPLUS = 256 };
 
 static bool decode(struct delivery *d)
@@ -51,7 +51,7 @@ const char *dlr_receipt_id(const struct delivery *d)
 void dlr_receipt_event_id(struct delivery *d)
 {
     struct dlr *dlr = d->dlr;
-    size_t size = d->body_len + EVENT_ID_SURPLUS;
+    size_t size = 2 * d->body_len + EVENT_ID_SURPLUS;
     if (size > dlr->id_input_size) {
         dlr->id_input = xrealloc(dlr->id_input, size);
         dlr->id_input_size = size;

@@ -18,7 +18,7 @@ extern const struct uuid event_id_namespace;
 
 /* One MNO receipt: operator, source, destination, type bits of esm_class, text or payload octets,
  * and its parameters in the order they came; not the sequence number, nor what it correlated with.
- * The writer fails when the buffer is too small; body length + 128 is always enough. */
+ * The writer fails when the buffer is too small; twice the body length + 128 is always enough. */
 void event_id_of_receipt(struct buf_writer *w, const struct uuid *operator_id,
                          const struct smpp_sm *sm);
 

@@ -31,7 +31,7 @@ unsigned fake_redis_asked(const struct redis *redis); /* commands since the star
 
 struct fake_publish {
     char subject[64], msg_id[64], traceparent[64];
-    char data[4096];
+    char data[16384];
     size_t len;
     bool cancelled, stored;
 };

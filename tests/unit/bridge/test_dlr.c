@@ -22,7 +22,7 @@
 #define SENDER "BANK"
 #define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 #define RECEIPT(id, stat)                                                                          \
-    "id:" id " sub:001 dlvrd:001 submit date:2604181000 done date:2604181001 stat:" stat          \
+    "id:" id " sub:001 dlvrd:001 submit date:2604181000 done date:2604181001 stat:" stat           \
     " err:000 text:hello"
 
 enum { HOLD_MS = 8000, TLV_RECEIPTED_ID = 0x001E, TLV_STATE = 0x0427 };
@@ -113,7 +113,8 @@ static void pass_ms(struct rig *r, int64_t ms)
     }
 }
 
-/* --- what the MNO sends ------------------------------------------------------------------------ */
+/* --- what the MNO sends ------------------------------------------------------------------------
+ */
 
 static uint64_t deliver_sm(struct rig *r, const struct smpp_sm *sm, uint8_t bind)
 {
@@ -179,7 +180,8 @@ static void store(struct rig *r, const char *id)
     store_segment(r, id, 1, 1);
 }
 
-/* --- what came out ----------------------------------------------------------------------------- */
+/* --- what came out -----------------------------------------------------------------------------
+ */
 
 static struct json *event(const struct rig *r, size_t i)
 {
@@ -225,7 +227,8 @@ static void expect_nothing_under_way(const struct rig *r)
     assert_int_equal(dlr_view(r->dlr).parked, 0);
 }
 
-/* --- tests ------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------
+ */
 
 static void test_answered_only_after_the_puback(void **state)
 {
@@ -508,8 +511,10 @@ static void test_a_receipt_without_its_flag(void **state)
 static void test_garbage_is_refused(void **state)
 {
     struct rig *r = *state;
-    struct ipc_deliver record = {
-        .id = 7, .command_id = SMPP_DELIVER_SM, .hold_left_ms = HOLD_MS, .body = {(const uint8_t *)"xyz", 3}};
+    struct ipc_deliver record = {.id = 7,
+                                 .command_id = SMPP_DELIVER_SM,
+                                 .hold_left_ms = HOLD_MS,
+                                 .body = {(const uint8_t *)"xyz", 3}};
     memcpy(record.operator_id, r->op->id, sizeof(record.operator_id));
     dlr_deliver(r->dlr, &record);
     expect_done(r, 0, 7, SMPP_RX_R_APPN);
@@ -620,14 +625,12 @@ static void test_large_bodies(void **state)
 {
     struct rig *r = *state;
     static uint8_t payload[1500];
-    uint8_t tlvs[1600];
     memset(payload, 'a', sizeof(payload));
     memcpy(payload, RECEIPT("big", "DELIVRD"), sizeof(RECEIPT("big", "DELIVRD")) - 1);
     struct smpp_sm sm = {.source = PHONE,
                          .dest = SENDER,
                          .esm_class = SMPP_ESM_RECEIPT,
                          .payload = {payload, sizeof(payload)}};
-    (void)tlvs;
     store(r, "big");
     deliver_sm(r, &sm, 0);
     fake_redis_answer(r->redis);
