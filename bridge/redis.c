@@ -53,8 +53,7 @@ struct redis {
 
     struct redis_calls calls;
     int64_t round_trip_ns;
-    bool in_reply;
-    bool ending; /* the callbacks of a lost connection are running */
+    bool in_reply, ending; /* `ending`: the callbacks of a lost connection are running */
 
     struct loop_hook doom;
     char doomed[MAX_REASON]; /* why the connection shall be given up; "": it need not */
@@ -142,12 +141,7 @@ static void doom(struct redis *redis, const char *why, const char *detail)
     loop_at_turn_end(redis->loop, &redis->doom);
 }
 
-/* --- hiredis's event hooks --- */
-
-static void add_read(void *arg)
-{
-    redis_io_want_read(arg);
-}
+/* --- hiredis's event hooks (reading is redis_io_want_read itself) --- */
 
 static void add_write(void *arg)
 {
@@ -482,7 +476,7 @@ static bool attach(struct redis *redis, redisAsyncContext *ac)
     if (!redis->io)
         return false;
     ac->ev.data = redis->io;
-    ac->ev.addRead = add_read;
+    ac->ev.addRead = redis_io_want_read;
     ac->ev.addWrite = add_write;
     ac->ev.delWrite = del_write;
     ac->ev.cleanup = cleanup;
@@ -511,9 +505,9 @@ static void connect_next(struct redis *redis)
     redis->state = CONNECTING;
     redis->ending = false;
     redis->ac = ac;
+    char why[MAX_REASON];
     if (ac && !ac->err && attach(redis, ac) && start_tls(redis, ac))
         return;
-    char why[MAX_REASON];
     copy_error(ac, "can't be reached", why);
     drop_context(redis);
     attempt_failed(redis, why);

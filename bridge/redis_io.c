@@ -114,8 +114,9 @@ void redis_io_close(struct redis_io **io_ptr)
     uv_close((uv_handle_t *)&io->poll, on_poll_closed);
 }
 
-void redis_io_want_read(struct redis_io *io)
+void redis_io_want_read(void *arg)
 {
+    struct redis_io *io = arg;
     watch(io, io->watched | UV_READABLE);
 }
 

@@ -24,7 +24,8 @@ struct redis_io *redis_io_create(struct loop *loop, int fd,
                                  const struct redis_io_events *events) MUST_CHECK;
 /* The descriptor may be closed afterwards. */
 void redis_io_close(struct redis_io **io);
-void redis_io_want_read(struct redis_io *io);
+/* Shaped as hiredis wants its hooks. */
+void redis_io_want_read(void *io); /* a struct redis_io; shaped as hiredis's hook */
 void redis_io_want_write(struct redis_io *io, bool want);
 /* Something has come that was not read yet. */
 bool redis_io_has_unread(const struct redis_io *io);

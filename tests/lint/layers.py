@@ -20,7 +20,7 @@ ONE_FILE = {
     r"openssl/.*": {"session-agent/crypto.c", "bridge/crypto.c"},
 }
 UV_ALLOWED = re.compile(
-    r"(common/.*|bridge/(jetstream|redis|https_client|http_server)\.c|session-agent/tcp_link\.c)$")
+    r"(common/.*|bridge/(jetstream|redis(_io|_resolve)?|https_client|http_server)\.c|session-agent/tcp_link\.c)$")
 MAY_INCLUDE = {
     "common": {"common"},
     "proto": {"common", "proto"},

@@ -6,5 +6,6 @@ target_compile_definitions(test_https_client PRIVATE
   HTTPS_SERVER="${CMAKE_CURRENT_LIST_DIR}/https_server.py"
   MAKE_CERTIFICATES="${CMAKE_CURRENT_LIST_DIR}/make_certificates.sh"
 )
-add_unit_test(test_crypto LIBRARIES bridge-adapters OpenSSL::Crypto)
+add_unit_test(test_bridge_crypto SOURCES test_bridge_crypto.c ${CMAKE_SOURCE_DIR}/session-agent/crypto.c
+  LIBRARIES bridge-adapters OpenSSL::SSL OpenSSL::Crypto)
 add_unit_test(test_http_server LIBRARIES bridge-adapters)
