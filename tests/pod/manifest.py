@@ -34,9 +34,8 @@ def tmpfs_claim(name, uid, gid):
 class Converted:
     """`documents` for podman, `dropped` {path: why}, and the containers by name."""
 
-    def __init__(self, rendered, images, secrets, operators, host_names):
-        """images: {container: image}; secrets: {name: {file: bytes}}; operators: text of operators.json;
-        host_names: what resolves to the pod's loopback."""
+    def __init__(self, rendered, images, secrets, operators):
+        """images: {container: image}; secrets: {name: {file: bytes}}; operators: text of operators.json."""
         self.dropped = {}
         documents = [d for d in yaml.safe_load_all(rendered) if d]
         stateful_set = self._one(documents, "StatefulSet")
@@ -51,7 +50,6 @@ class Converted:
         self.dropped["spec.terminationGracePeriodSeconds"] = "not taken over; the test counts the seconds"
         self.grace_s = spec["terminationGracePeriodSeconds"]
         spec["restartPolicy"] = "Always"  # what a StatefulSet means
-        spec["hostAliases"] = [{"ip": "127.0.0.1", "hostnames": host_names}]
         claims = self._volumes(spec)
         self.containers = {c["name"]: self._container(c, spec, images) for c in spec["containers"]}
         self.init_containers = [self._container(c, spec, images) for c in self.init_containers]

@@ -22,7 +22,6 @@ from harness.stack import Stack  # noqa: E402
 from manifest import Converted  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
-HOST_NAMES = ["nats", "redis", "operator-management-service"]  # as the manifest that ships names them
 _libc = ctypes.CDLL(None, use_errno=True)
 _home = os.open("/proc/self/ns/net", os.O_RDONLY)
 
@@ -144,12 +143,14 @@ class PodStack(Stack):
     def start(self, ready=True):
         self.make_mgmt()
         with open(os.environ["POD_MANIFEST"], encoding="utf-8") as f:
-            self.converted = Converted(f.read(), image_names("1"), self.secrets(), self.operators_text(), HOST_NAMES)
+            secrets = self.secrets()
+            self.converted = Converted(f.read(), image_names("1"), secrets, self.operators_text())
         self.pod = self.converted.name
         self.yaml = os.path.join(self.directory, "pod.yaml")
         with open(self.yaml, "w", encoding="utf-8") as f:
             f.write(self.converted.text())
         podman("kube", "play", "--network", "none", "--build=false", "--start=false", self.yaml)
+        self.write_secrets(secrets)
         infra = podman("pod", "inspect", "-f", "{{.InfraContainerID}}", self.pod)
         podman("start", infra)
         self.network = os.open(f"/proc/{podman('inspect', '-f', '{{.State.Pid}}', infra)}/ns/net", os.O_RDONLY)
@@ -168,6 +169,15 @@ class PodStack(Stack):
         if ready:
             self.wait_ready()
         return self
+
+    @staticmethod
+    def write_secrets(secrets):
+        """podman 4.3 puts a Secret's base64 into the files as it is."""
+        for name, files in secrets.items():
+            directory = podman("volume", "inspect", "-f", "{{.Mountpoint}}", name)
+            for file, content in files.items():
+                with open(os.path.join(directory, file), "wb") as f:
+                    f.write(content)
 
     def wait_ready(self, timeout=30.0):
         try:
@@ -217,6 +227,7 @@ class PodStack(Stack):
         if self.pod:
             podman("pod", "rm", "-f", "-t", "0", self.pod, check=False)
             podman("volume", "rm", "-af", check=False)
+            podman("secret", "rm", "-a", check=False)
         self.agent = self.bridge = None
         super().stop()
         if self.network is not None:
