@@ -9,3 +9,6 @@ target_compile_definitions(test_https_client PRIVATE
 add_unit_test(test_bridge_crypto SOURCES test_bridge_crypto.c ${CMAKE_SOURCE_DIR}/session-agent/crypto.c
   LIBRARIES bridge-adapters OpenSSL::SSL OpenSSL::Crypto)
 add_unit_test(test_http_server LIBRARIES bridge-adapters)
+add_unit_test(test_jetstream_subjects LIBRARIES bridge-adapters)
+add_unit_test(test_jetstream_slots LIBRARIES bridge-adapters LABELS threads)
+add_unit_test(test_redis_url LIBRARIES bridge-adapters)
