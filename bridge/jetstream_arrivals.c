@@ -123,6 +123,8 @@ void jetstream_arrivals_take(struct jetstream *js, const struct jetstream_arriva
 
 void jetstream_arrivals_complaint(struct jetstream *js, const char *text)
 {
-    log_warn("NATS objects", LOG_STR("text", text));
+    if (strcmp(js->complaint, text) != 0)
+        log_warn("NATS objects", LOG_STR("text", text));
+    str_copy(js->complaint, sizeof(js->complaint), text, strlen(text));
     str_copy(js->trouble, sizeof(js->trouble), text, strlen(text));
 }

@@ -436,6 +436,7 @@ static void on_tick(void *arg)
 void jetstream_calls_connected(struct jetstream *js)
 {
     js->connected = true;
+    js->complaint[0] = '\0';
     LIST_FOREACH(it, &js->publishes)
     {
         struct jetstream_slot *slot = LIST_ENTRY(it, struct jetstream_slot, age);

@@ -48,6 +48,7 @@ struct jetstream {
     struct timer tick;  /* runs while any slot is taken */
     size_t troubled;
     char trouble[256];
+    char complaint[256]; /* the last that was logged; it comes with each repeat of a publish */
 };
 
 /* A message as the connection delivered it; header() asks nats.c. */

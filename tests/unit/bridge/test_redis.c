@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "common/loop.h"
 #include "bridge/redis.h"
+#include "tests/unit/bridge/proxy.h"
 #include "tests/unit/bridge/server.h"
 
 enum { DEADLINE_MS = 20000 };
@@ -309,6 +311,75 @@ static void test_replica_is_not_taken(void **state)
     assert_string_not_equal(run_id, r->run_id); /* promoted */
 }
 
+/* We were away, not the server: what lies in the socket is read before a time-out is believed. */
+static void test_own_pause(void **state)
+{
+    struct rig *r = *state;
+    enum { SIZE = 100000, MANY = 100 };
+    char *value = calloc(1, SIZE + 1);
+    memset(value, 'v', SIZE);
+    ANSWER(r, "SET", "k", value);
+    free(value);
+    unsigned before = r->answers;
+    for (unsigned i = 0; i < MANY; i++)
+        assert_true(COMMAND(r, "GET", "k"));
+    loop_turn(r->loop, 0);
+    nanosleep(&(struct timespec){.tv_sec = 3}, NULL);
+    UNTIL(r, r->answers == before + MANY);
+    assert_int_equal(r->disconnects, 0);
+}
+
+/* Cut in the middle of an answer: what was answered is told, the rest gets NULL, all in order. */
+static void test_cut_in_an_answer(void **state)
+{
+    struct rig *r = *state;
+    struct proxy proxy;
+    server_start_redis(&r->server, NULL);
+    proxy_start(&proxy, r->server.port);
+    uint16_t port = r->server.port;
+    r->server.port = proxy.port;
+    open_redis(r, "", 0);
+    UNTIL(r, r->connects == 1);
+    ANSWER(r, "SET", "k", "v");
+    atomic_store(&proxy.swallow_down, true);
+    unsigned before = r->answers;
+    for (unsigned i = 0; i < 100; i++)
+        assert_true(COMMAND(r, "GET", "k"));
+    loop_turn(r->loop, 100);
+    atomic_store(&proxy.cut, true);
+    UNTIL(r, r->disconnects == 1);
+    assert_int_equal(r->no_answers, 100);
+    assert_int_equal(r->answers, before);
+    atomic_store(&proxy.swallow_down, false);
+    UNTIL(r, r->connects == 2);
+    ANSWER(r, "GET", "k");
+    redis_destroy(&r->redis);
+    proxy_stop(&proxy);
+    r->server.port = port;
+}
+
+/* It accepts and says nothing: the attempt ends after two seconds. */
+static void test_silent_server(void **state)
+{
+    struct rig *r = *state;
+    struct proxy proxy;
+    server_start_redis(&r->server, NULL);
+    proxy_start(&proxy, r->server.port);
+    atomic_store(&proxy.swallow_down, true);
+    uint16_t port = r->server.port;
+    r->server.port = proxy.port;
+    mono_t before = clock_mono();
+    open_redis(r, "", 0);
+    UNTIL(r, r->disconnects == 1);
+    int64_t took = mono_diff_ms(clock_mono(), before);
+    assert_true(took >= 1900 && took < 3000);
+    atomic_store(&proxy.swallow_down, false);
+    UNTIL(r, r->connects == 1);
+    redis_destroy(&r->redis);
+    proxy_stop(&proxy);
+    r->server.port = port;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +393,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_frozen, setup_running, teardown),
         cmocka_unit_test_setup_teardown(test_login_and_database, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replica_is_not_taken, setup_running, teardown),
+        cmocka_unit_test_setup_teardown(test_own_pause, setup_running, teardown),
+        cmocka_unit_test_setup_teardown(test_cut_in_an_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_silent_server, setup, teardown),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
