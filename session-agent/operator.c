@@ -247,7 +247,6 @@ static void reap_slots(struct operator* op)
     for (uint32_t i = 0; i < op->slot_count; i++) {
         struct bind_slot *slot = op->slots[i];
         if (bind_slot_reap(slot)) {
-            submits_bind_gone(op->submits, slot);
             bind_slot_destroy(&slot);
         } else {
             op->slots[kept++] = slot;

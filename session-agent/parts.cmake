@@ -3,6 +3,7 @@
 add_library(session-agent-parts STATIC
   ${CMAKE_SOURCE_DIR}/session-agent/crypto.c
   ${CMAKE_SOURCE_DIR}/session-agent/deliver_hold.c
+  ${CMAKE_SOURCE_DIR}/session-agent/deliver_line.c
   ${CMAKE_SOURCE_DIR}/session-agent/framer.c
   ${CMAKE_SOURCE_DIR}/session-agent/heartbeat.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger.c

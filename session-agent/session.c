@@ -9,9 +9,9 @@
 #include "session-agent/session_internal.h"
 #include "session-agent/submits.h"
 
-#define UNBIND_TIMEOUT_MS 5000     /* kubernetes: a good-bye may not eat the grace period */
-#define PEER_UNBIND_DRAIN_MS 5000  /* the MNO waits for our unbind_resp */
-#define DRAIN_RESERVE_MS 10000     /* of DRAIN_MS, for outcomes and unbinding */
+#define UNBIND_TIMEOUT_MS 5000    /* kubernetes: a good-bye may not eat the grace period */
+#define PEER_UNBIND_DRAIN_MS 5000 /* the MNO waits for our unbind_resp */
+#define DRAIN_RESERVE_MS 10000    /* of DRAIN_MS, for outcomes and unbinding */
 #define FINAL_DRAIN_MIN_MS 100
 #define LATE_MAX_FACTOR 4 /* late answers remembered, in windows */
 
@@ -110,7 +110,8 @@ void session_tell_gauges(struct session *s)
         session_tell(s, true);
 }
 
-/* --- actions, in the order of the table's bits ------------------------------------------------- */
+/* --- actions, in the order of the table's bits -------------------------------------------------
+ */
 
 static void do_leave_bound(struct session *s)
 {
@@ -135,7 +136,8 @@ static void do_end_window(struct session *s)
     while (window_drain(s->window, &entry))
         submits_lost(&entry, s->slot->number);
     deliver_hold_drop_bind(s->ctx->holds, &s->held);
-    submits_bind_gone(s->op->submits, s);
+    deliver_line_clear(&s->line);
+    submits_bind_gone(s->op->submits, s->slot);
     session_timers_plan_window(s);
     session_timers_plan_hold(s);
 }
@@ -199,7 +201,8 @@ static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
     [SESSION_BIT_BACKOFF_BOUND] = session_attempt_back_off_already_bound,
 };
 
-/* --- the state machine ------------------------------------------------------------------------- */
+/* --- the state machine -------------------------------------------------------------------------
+ */
 
 static void set_state(struct session *s, enum session_state next)
 {
@@ -237,7 +240,7 @@ void session_raise(struct session *s, enum session_event event, const char *fmt,
 
 void session_check_drained(struct session *s)
 {
-    if (window_used(s->window) == 0 && s->held.count == 0)
+    if (window_used(s->window) == 0 && session_delivers_held(s) == 0)
         session_raise(s, SESSION_EVENT_WINDOW_EMPTY, "everything is answered");
 }
 
@@ -261,7 +264,8 @@ void session_start_clock(struct session *s, int64_t delay_ms, enum session_event
     timer_start_ms(&s->clock, delay_ms);
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------
+ */
 
 struct session *session_create(struct bind_slot *slot, enum ipc_bind_mode mode)
 {
@@ -276,6 +280,7 @@ struct session *session_create(struct bind_slot *slot, enum ipc_bind_mode mode)
     s->window = window_create(limit, limit * LATE_MAX_FACTOR);
     framer_init(&s->framer, FRAMER_LIMIT_DEFAULT);
     deliver_bind_init(&s->held, s);
+    deliver_line_init(&s->line);
     timer_init(&s->clock, s->ctx->loop, on_clock, s);
     session_attempt_init(s);
     session_timers_init(s);

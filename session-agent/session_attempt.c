@@ -12,7 +12,8 @@
 #define OUTPUT_HIGH_WATER (256 * 1024)
 #define OUTPUT_MAX (1024 * 1024) /* then the MNO does not read: the connection ends */
 
-/* --- credentials ------------------------------------------------------------------------------- */
+/* --- credentials -------------------------------------------------------------------------------
+ */
 
 static void on_credentials(void *arg, struct credentials *credentials, const char *error)
 {
@@ -33,8 +34,8 @@ static void on_look(void *arg, struct credentials *credentials, const char *erro
 {
     struct session *s = arg;
     credentials_request_destroy(&s->request);
-    bool changed = credentials && memcmp(credentials->digest, s->refused_digest,
-                                         sizeof(s->refused_digest)) != 0;
+    bool changed = credentials &&
+                   memcmp(credentials->digest, s->refused_digest, sizeof(s->refused_digest)) != 0;
     if (error)
         log_debug("credentials could not be looked at", LOG_STR("operatorId", s->op->id_text),
                   LOG_STR("reason", error));
@@ -97,7 +98,8 @@ void session_attempt_wipe(struct session *s)
     connect_gate_leave(&s->ctx->gate, &s->ticket);
 }
 
-/* --- connecting -------------------------------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------------------------------
+ */
 
 static uint32_t host_count(const struct session *s)
 {
@@ -155,7 +157,8 @@ void session_attempt_use_pair(struct session *s)
     bind_slot_use_pair(s->slot, s->credentials);
 }
 
-/* --- how it ended ------------------------------------------------------------------------------ */
+/* --- how it ended ------------------------------------------------------------------------------
+ */
 
 void session_attempt_succeeded(struct session *s)
 {

@@ -7,6 +7,7 @@
 
 #include "session-agent/agent_context.h"
 #include "session-agent/bind_slot.h"
+#include "session-agent/deliver_line.h"
 #include "session-agent/framer.h"
 #include "session-agent/heartbeat.h"
 #include "session-agent/operator.h"
@@ -65,6 +66,8 @@ struct session {
     struct timer window_timer;
     struct deliver_bind held;
     struct timer hold_timer;
+    struct deliver_line line; /* in front of the hold */
+    struct timer line_timer;
 
     struct timer clock; /* of the state machine; raises: */
     enum session_event clock_event;
@@ -121,6 +124,7 @@ void session_timers_stop(struct session *s);
 void session_timers_start_heartbeat(struct session *s);
 void session_timers_plan_window(struct session *s);
 void session_timers_plan_hold(struct session *s);
+void session_timers_plan_line(struct session *s);
 
 /* --- recv_*.c: one per PDU, found through the table in session_pdus.c -------------------------- */
 

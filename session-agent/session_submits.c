@@ -25,8 +25,9 @@ uint32_t session_window_used(const struct session *s)
     return window_used(s->window);
 }
 
-bool session_path_is_clear(struct session *s, size_t octets, uint32_t per_second)
+bool session_path_is_clear(struct session *s, size_t body_len, uint32_t per_second)
 {
+    size_t octets = SMPP_HEADER_SIZE + body_len;
     mono_t now = clock_mono();
     if (mono_diff_ns(now, s->path_looked_at) >= PATH_LOOK_NS) {
         s->path_unacked = transport_unacked(s->transport);

@@ -1,10 +1,12 @@
-/* A session's clocks besides the state machine's: heartbeat, unanswered submits, held deliver_sm. */
+/* A session's clocks besides the state machine's: heartbeat, unanswered submits, held deliver_sm.
+ */
 #include "session-agent/session_internal.h"
 #include "session-agent/submits.h"
 
 #define LOOK_MS 1 /* until the loop has come round and read what lies in the socket */
 
-/* --- heartbeat --------------------------------------------------------------------------------- */
+/* --- heartbeat ---------------------------------------------------------------------------------
+ */
 
 static void heartbeat_look(struct session *s)
 {
@@ -47,7 +49,8 @@ void session_timers_start_heartbeat(struct session *s)
     timer_start_at(&s->heartbeat_timer, heartbeat_next(&s->heartbeat));
 }
 
-/* --- unanswered submits ------------------------------------------------------------------------ */
+/* --- unanswered submits ------------------------------------------------------------------------
+ */
 
 static void expire(struct session *s)
 {
@@ -85,7 +88,8 @@ void session_timers_plan_window(struct session *s)
         timer_start_at(&s->window_timer, deadline);
 }
 
-/* --- held deliver_sm --------------------------------------------------------------------------- */
+/* --- held deliver_sm ---------------------------------------------------------------------------
+ */
 
 static void on_hold(void *arg)
 {
@@ -109,13 +113,37 @@ void session_timers_plan_hold(struct session *s)
         timer_start_at(&s->hold_timer, d->deadline);
 }
 
-/* --- all of them -------------------------------------------------------------------------------- */
+static void on_line(void *arg)
+{
+    struct session *s = arg;
+    struct deliver_waiting *w;
+    while ((w = deliver_line_first(&s->line)) != NULL && mono_reached(clock_mono(), w->until)) {
+        s->op->stats[IPC_STAT_DELIVERS_BUSY]++;
+        send_deliver_sm_resp(s, w->command_id, w->sequence, s->op->config->busy_status);
+        deliver_line_drop_first(&s->line);
+    }
+    session_timers_plan_line(s);
+    session_check_drained(s);
+}
+
+void session_timers_plan_line(struct session *s)
+{
+    const struct deliver_waiting *w = deliver_line_first(&s->line);
+    if (!w)
+        timer_stop(&s->line_timer);
+    else if (!timer_is_active(&s->line_timer))
+        timer_start_at(&s->line_timer, w->until);
+}
+
+/* --- all of them --------------------------------------------------------------------------------
+ */
 
 void session_timers_init(struct session *s)
 {
     timer_init(&s->heartbeat_timer, s->ctx->loop, on_heartbeat, s);
     timer_init(&s->window_timer, s->ctx->loop, on_window, s);
     timer_init(&s->hold_timer, s->ctx->loop, on_hold, s);
+    timer_init(&s->line_timer, s->ctx->loop, on_line, s);
 }
 
 void session_timers_stop(struct session *s)
@@ -123,4 +151,5 @@ void session_timers_stop(struct session *s)
     timer_stop(&s->heartbeat_timer);
     timer_stop(&s->window_timer);
     timer_stop(&s->hold_timer);
+    timer_stop(&s->line_timer);
 }

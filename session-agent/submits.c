@@ -17,6 +17,7 @@ struct submits {
     struct timer wake; /* pacer, a retry that is due, an expiry */
     uint32_t pace;     /* the bridge's word; the credentials may lower it until its next one */
     bool paced;
+    bool path_stalled; /* a submit that was ready waits for TCP's acknowledgements */
     uint32_t using_credit;
 };
 
@@ -27,8 +28,7 @@ static uint32_t now_seconds(void)
 
 static void on_wake(void *arg)
 {
-    struct submits *s = arg;
-    operator_touch(s->op);
+    submits_pump(arg);
 }
 
 struct submits *submits_create(struct operator* op)
@@ -309,11 +309,12 @@ static void expire(struct submits *s, int64_t wall_ms)
 /* Takes what may go over the slot now: nothing, when all that is ready belongs to other binds. */
 static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
 {
-    struct submit_item *item = submit_queue_take(s->queue, slot, now);
+    struct submit_item *item = submit_queue_take(s->queue, slot->main, now);
     if (!item)
         return false;
     struct submit *m = from_item(item);
     if (!session_path_is_clear(slot->main, m->body_len, pacer_limit(s->pacer))) {
+        s->path_stalled = true;
         submit_queue_put_back(s->queue, item);
         return false;
     }
@@ -358,14 +359,14 @@ static bool has_room(const struct submits *s)
     return false;
 }
 
-static void plan_wake(struct submits *s, mono_t now, int64_t pacer_wait_ns, bool stalled)
+static void plan_wake(struct submits *s, mono_t now, int64_t pacer_wait_ns)
 {
     mono_t at = {INT64_MAX};
     mono_t due;
     int64_t expiry;
     if (pacer_wait_ns > 0 && pacer_wait_ns != PACER_NEVER)
         at = mono_add_ns(now, pacer_wait_ns);
-    if (stalled && at.ns > mono_add_ms(now, CLEAR_LOOK_MS).ns)
+    if (s->path_stalled && at.ns > mono_add_ms(now, CLEAR_LOOK_MS).ns)
         at = mono_add_ms(now, CLEAR_LOOK_MS);
     if (submit_queue_next_due(s->queue, &due) && due.ns < at.ns)
         at = due;
@@ -385,19 +386,15 @@ void submits_pump(struct submits *s)
 {
     mono_t now = clock_mono();
     int64_t wait_ns = 0;
-    bool stalled = false;
+    s->path_stalled = false;
     if (submit_queue_count(s->queue) > 0)
         expire(s, clock_wall_ms());
     while (submit_queue_has_ready(s->queue, now) && has_room(s)) {
         wait_ns = pacer_next_ns(s->pacer, now);
-        if (wait_ns > 0)
+        if (wait_ns > 0 || !hand_one(s, now))
             break;
-        if (!hand_one(s, now)) {
-            stalled = true;
-            break;
-        }
     }
-    plan_wake(s, now, wait_ns, stalled);
+    plan_wake(s, now, wait_ns);
 }
 
 void submits_give_back(struct submits *s)

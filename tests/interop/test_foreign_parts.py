@@ -158,7 +158,7 @@ def test_tshark_finds_nothing_wrong_with_our_pdus(make_stack, tmp_path):
     try:
         tshark.wait_line("Capturing on", timeout=20)
         stack.agent.start()
-        stack.bridge = stack.make_bridge(ENQUIRE_LINK_INTERVAL_MS="1000")
+        stack.bridge = stack.make_bridge(ENQUIRE_LINK_INTERVAL_MS="1000", ENQUIRE_LINK_TIMEOUT_MS="1000")
         stack.bridge.start()
         stack.bridge.wait_ready()
         stack.send(50, text="Number")
