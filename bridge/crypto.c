@@ -159,4 +159,9 @@ struct ssl_st *crypto_tls_client(const char *host)
     SSL_free(ssl);
     return NULL;
 }
+
+void crypto_tls_free(struct ssl_st *ssl)
+{
+    SSL_free(ssl);
+}
 #endif

@@ -22,6 +22,8 @@ struct ssl_st;
 /* A TLS client that checks the server's certificate against the system's authorities and this host
  * name; to be freed by whom it is handed to. NULL: it can't be made. */
 struct ssl_st *crypto_tls_client(const char *host) MUST_CHECK;
+/* One that nobody took. */
+void crypto_tls_free(struct ssl_st *ssl);
 #endif
 
 #endif

@@ -79,12 +79,6 @@ static void explain(const struct redis *redis, char *out, const char *why)
     str_puts(&o, why);
 }
 
-static void rest(struct redis *redis)
-{
-    redis->state = RESTING;
-    timer_start_ms(&redis->timer, backoff_next_ms(&redis->backoff, random_u32()));
-}
-
 /* The context is gone or going; the callbacks of its commands have run. */
 static void lost(struct redis *redis, const char *why)
 {
@@ -93,7 +87,8 @@ static void lost(struct redis *redis, const char *why)
     explain(redis, reason, why);
     redis->doomed[0] = '\0';
     loop_cancel_hook(redis->loop, &redis->doom);
-    rest(redis);
+    redis->state = RESTING;
+    timer_start_ms(&redis->timer, backoff_next_ms(&redis->backoff, random_u32()));
     if (!was_ready && strcmp(reason, redis->reason) == 0)
         return;
     memcpy(redis->reason, reason, sizeof(reason));
@@ -133,11 +128,9 @@ static void on_doom(void *arg)
     lose(redis, why);
 }
 
-static void doom(struct redis *redis, const char *why, const char *detail)
+static void doom(struct redis *redis, const char *why)
 {
-    struct str_out out = str_out(redis->doomed, sizeof(redis->doomed));
-    str_puts(&out, why);
-    str_puts(&out, detail);
+    str_copy(redis->doomed, sizeof(redis->doomed), why, strlen(why));
     loop_at_turn_end(redis->loop, &redis->doom);
 }
 
@@ -181,7 +174,7 @@ static void on_broken(void *arg)
     else
         redisAsyncHandleRead(ac);
     if (redis->ac == ac) /* neither gone nor followed by another */
-        doom(redis, "error on the socket", "");
+        doom(redis, "error on the socket");
 }
 
 /* --- replies --- */
@@ -263,7 +256,7 @@ static void on_reply(redisAsyncContext *ac, void *r, void *privdata)
     if (call->script && error_begins(&reply, "NOSCRIPT") && send_script_text(redis, call))
         return;
     if (error_begins(&reply, "READONLY"))
-        doom(redis, "became a read-only replica", "");
+        doom(redis, "became a read-only replica");
     redis_calls_give_back(&redis->calls, call);
     redis->in_reply = true;
     if (done)
@@ -386,7 +379,7 @@ static void on_info(void *arg, const struct redis_reply *reply)
     if (reply->type == REDIS_STRING)
         redis_info_parse(reply->text, reply->len, &info);
     if (info.loading || info.replica) {
-        doom(redis, info.loading ? "is still loading its data" : "is a read-only replica", "");
+        doom(redis, info.loading ? "is still loading its data" : "is a read-only replica");
         return;
     }
     if (info.run_id[0] == '\0') { /* not told, perhaps not allowed: each time counts as another */
@@ -405,7 +398,7 @@ static void on_greeting(void *arg, const struct redis_reply *reply)
 {
     struct redis *redis = arg;
     if (reply && reply->type == REDIS_ERROR && redis->doomed[0] == '\0')
-        doom(redis, "", reply->text);
+        doom(redis, reply->text);
 }
 
 static void greet_with(struct redis *redis, redis_done *done, size_t argc, const char **argv)
@@ -414,7 +407,7 @@ static void greet_with(struct redis *redis, redis_done *done, size_t argc, const
     for (size_t i = 0; i < argc; i++)
         lens[i] = strlen(argv[i]);
     if (!send_call(redis, take_call(redis, done, redis), argc, argv, lens))
-        doom(redis, "the connection takes no command", "");
+        doom(redis, "the connection takes no command");
 }
 
 static void greet(struct redis *redis)
@@ -491,7 +484,10 @@ static bool start_tls(struct redis *redis, redisAsyncContext *ac)
         return true;
 #ifdef BRIDGE_REDIS_TLS
     struct ssl_st *ssl = crypto_tls_client(redis->url.host);
-    return ssl && redisInitiateSSL(&ac->c, ssl) == REDIS_OK;
+    if (ssl && redisInitiateSSL(&ac->c, ssl) == REDIS_OK)
+        return true;
+    crypto_tls_free(ssl); /* hiredis takes it only when it goes well */
+    return false;
 #else
     (void)ac;
     return false; /* redis_create() has refused the URL */

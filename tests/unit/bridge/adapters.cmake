@@ -8,7 +8,7 @@ add_unit_test(test_redis SOURCES test_redis.c server.c proxy.c LIBRARIES bridge-
 add_unit_test(test_https_client SOURCES test_https_client.c server.c LIBRARIES bridge-adapters)
 target_compile_definitions(test_https_client PRIVATE
   HTTPS_SERVER="${CMAKE_CURRENT_LIST_DIR}/https_server.py")
-foreach(test test_https_client test_jetstream_faults)
+foreach(test test_https_client test_jetstream_faults test_redis)
   target_compile_definitions(${test} PRIVATE
     MAKE_CERTIFICATES="${CMAKE_CURRENT_LIST_DIR}/make_certificates.sh")
 endforeach()

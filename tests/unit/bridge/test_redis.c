@@ -380,6 +380,81 @@ static void test_silent_server(void **state)
     r->server.port = port;
 }
 
+/* --- TLS, where the build has it --- */
+
+static void start_tls_server(struct rig *r, const char *dir, const char *name)
+{
+    char port[16], cert[128], key[128], ca[128];
+    snprintf(port, sizeof(port), "%u", r->server.port);
+    snprintf(cert, sizeof(cert), "%s/%s.pem", dir, name);
+    snprintf(key, sizeof(key), "%s/%s.key", dir, name);
+    snprintf(ca, sizeof(ca), "%s/ca.pem", dir);
+    char *argv[] = {"redis-server",
+                    "--port",
+                    "0",
+                    "--tls-port",
+                    port,
+                    "--tls-cert-file",
+                    cert,
+                    "--tls-key-file",
+                    key,
+                    "--tls-ca-cert-file",
+                    ca,
+                    "--tls-auth-clients",
+                    "no",
+                    "--save",
+                    "",
+                    "--dir",
+                    r->server.dir,
+                    NULL};
+    server_start(&r->server, argv);
+    server_wait_port(&r->server);
+}
+
+static bool open_tls(struct rig *r, char *error, size_t size)
+{
+    char url[64];
+    snprintf(url, sizeof(url), "rediss://127.0.0.1:%u", r->server.port);
+    const struct redis_events events = {
+        .connected = on_connected, .disconnected = on_disconnected, .arg = r};
+    return redis_create(r->loop, url, &events, &r->redis, error, size) == 0;
+}
+
+static void test_tls(void **state)
+{
+    struct rig *r = *state;
+    char dir[] = "/tmp/adapter-certs-XXXXXX", ca[64], error[256] = "";
+    if (!open_tls(r, error, sizeof(error))) {
+        assert_non_null(strstr(error, "needs a hiredis of 1.0"));
+        return;
+    }
+    redis_destroy(&r->redis);
+    assert_non_null(mkdtemp(dir));
+    struct server maker = {.dir = ""};
+    char *argv[] = {MAKE_CERTIFICATES, dir, NULL};
+    server_start(&maker, argv);
+    server_wait_exit(&maker);
+    snprintf(ca, sizeof(ca), "%s/ca.pem", dir);
+
+    start_tls_server(r, dir, "server");
+    open_tls(r, error, sizeof(error));
+    UNTIL(r, r->disconnects == 1); /* an authority that the system does not know */
+    redis_destroy(&r->redis);
+    setenv("SSL_CERT_FILE", ca, 1);
+    open_tls(r, error, sizeof(error));
+    UNTIL(r, r->connects == 1);
+    for (unsigned i = 0; i < 10000; i++)
+        assert_true(COMMAND(r, "INCR", "n"));
+    UNTIL(r, r->answers == 10000);
+    redis_destroy(&r->redis);
+    server_stop(&r->server, SIGKILL);
+    start_tls_server(r, dir, "elsewhere");
+    open_tls(r, error, sizeof(error));
+    UNTIL(r, r->disconnects >= 2); /* another host's name */
+    assert_int_equal(r->connects, 1);
+    server_remove_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +469,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_login_and_database, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replica_is_not_taken, setup_running, teardown),
         cmocka_unit_test_setup_teardown(test_own_pause, setup_running, teardown),
+        cmocka_unit_test_setup_teardown(test_tls, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cut_in_an_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silent_server, setup, teardown),
     };
