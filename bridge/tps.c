@@ -1,9 +1,9 @@
 /*
  * The share of each operator's limit, renewed in Redis some times a second under
  * `smpp:tps:{operatorId}`: a hash of instance → "ends beat count set limit" (milliseconds on the
- * server's clock, tps_share.h for the rest; "gone" behind it is a good-bye). What comes out goes to
- * the agent as PACE. As long as nothing is known no PACE is sent and the agent goes on with what it
- * was told last: a bridge that restarts without Redis changes nothing.
+ * server's clock, tps_share.h for the rest; behind it "gone" for a good-bye, or "remembered"). What
+ * comes out goes to the agent as PACE. As long as nothing is known no PACE is sent and the agent
+ * goes on with what it was told last: a bridge that restarts without Redis changes nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -172,13 +172,12 @@ static void renew(struct tps_operator *t)
     t->announced = tps_share_announcement(&t->share, now);
     struct tps_renewal_entry entry = {
         .life_ms = TPS_SHARE_LIFE_MS,
-        .beat = t->share.beat,
+        .share = &t->share,
         .count = t->announced,
-        .set = t->share.set,
         .limit = limit_is_known(t->op) ? (int64_t)own_limit(t->op) : TPS_SHARE_LIMIT_UNKNOWN,
     };
-    t->awaits_redis = tps_renewal_send(&tps->renewal, tps->redis, t->op->id_text, tps->instance_id,
-                                       &entry, on_renewed, t);
+    t->awaits_redis =
+        tps_renewal_send(&tps->renewal, tps->redis, t->op->id_text, &entry, now, on_renewed, t);
 }
 
 static void on_timer(void *arg)
@@ -193,21 +192,25 @@ static void on_timer(void *arg)
     timer_start_ms(&t->timer, TICK_MS);
     if (!mono_reached(now, t->renew_at))
         return;
-    t->renew_at = mono_add_ms(now, RENEW_MS);
+    t->renew_at = mono_add_ms(now, t->share.in_force ? RENEW_MS : TICK_MS);
     renew(t);
 }
 
 void tps_redis_connected(struct tps *tps, const char *run_id)
 {
-    bool is_other = strcmp(tps->run_id, run_id) != 0;
-    if (is_other && tps->run_id[0])
-        tps->distrust_until = mono_add_ms(loop_now(tps->loop), DISTRUST_MS);
+    mono_t now = loop_now(tps->loop);
+    bool is_other = tps->run_id[0] && strcmp(tps->run_id, run_id) != 0;
+    if (is_other)
+        tps->distrust_until = mono_add_ms(now, TPS_SHARE_FRESH_MS);
     str_copy(tps->run_id, sizeof(tps->run_id), run_id, strlen(run_id));
     tps->connected = true;
     struct operator* op;
     for (size_t i = 0; (op = each(tps, i)); i++) {
-        if (op->tps)
-            renew(op->tps);
+        if (!op->tps)
+            continue;
+        if (is_other)
+            tps_share_redis_is_new(&op->tps->share, now);
+        renew(op->tps);
     }
 }
 
@@ -250,15 +253,16 @@ void tps_operator_gone(struct tps *tps, struct operator* op)
 {
     if (!op->tps)
         return;
+    op->tps->share.beat++;
     struct tps_renewal_entry good_bye = {
         .life_ms = GOOD_BYE_MS,
-        .beat = op->tps->share.beat + 1,
+        .share = &op->tps->share,
         .count = TPS_SHARE_COUNT_UNKNOWN,
         .limit = TPS_SHARE_LIMIT_UNKNOWN,
         .gone = true,
     };
-    if (tps->connected && !tps_renewal_send(&tps->renewal, tps->redis, op->id_text,
-                                            tps->instance_id, &good_bye, NULL, NULL))
+    if (tps->connected && !tps_renewal_send(&tps->renewal, tps->redis, op->id_text, &good_bye,
+                                            loop_now(tps->loop), NULL, NULL))
         log_debug("no good-bye to those that share the limit", LOG_STR("operatorId", op->id_text));
     release(op->tps);
 }

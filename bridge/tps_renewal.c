@@ -8,51 +8,101 @@
 
 #include "bridge/tps_renewal.h"
 
-enum { NUMBER_SIZE = 24, KEY_SIZE = 64, FIELDS = 5 };
+/* Of the forgotten ones some go with each renewal: redis_eval() takes 64 arguments. */
+enum { NUMBER_SIZE = 24, VALUE_SIZE = 96, KEY_SIZE = 64, FIELDS = 5, MAX_ENTRIES = 20 };
 
-/* KEYS[1]; ARGV: instance, life in ms, the rest of the value. The key outlives its entries a
- * little, and not the operator. */
+#define STRINGIFY_(x) #x
+#define STRINGIFY(x) STRINGIFY_(x)
+
+/* KEYS[1]; ARGV: triples of instance, life in ms, the rest of the value; the first is ourselves,
+ * the others are those that we remember. The key outlives its entries a little, and not the
+ * operator. */
 static const char renew_script[] =
     "local t = redis.call('TIME') "
     "local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+    "local function value(i) "
+    "  return string.format('%.0f', now + ARGV[i + 1]) .. ' ' .. ARGV[i + 2] end "
+    "for i = 4, #ARGV, 3 do redis.call('HSETNX', KEYS[1], ARGV[i], value(i)) end "
     "local all = redis.call('HGETALL', KEYS[1]) "
     "local answer = {string.format('%.0f', now), ''} "
     "for i = 1, #all, 2 do "
     "  local ends = tonumber(string.match(all[i + 1], '^%d+')) "
-    "  if not ends or ends <= now then redis.call('HDEL', KEYS[1], all[i]) "
-    "  elseif all[i] == ARGV[1] then answer[2] = all[i + 1] "
-    "  else answer[#answer + 1] = all[i]; answer[#answer + 1] = all[i + 1] end "
-    "end "
-    "redis.call('HSET', KEYS[1], ARGV[1], "
-    "  string.format('%.0f', now + ARGV[2]) .. ' ' .. ARGV[3]) "
-    "redis.call('PEXPIRE', KEYS[1], 600000) "
-    "return answer";
+    "  if not ends or ends <= now or ends > now + " STRINGIFY(
+        TPS_SHARE_LIFE_MS) " then "
+                           "    redis.call('HDEL', KEYS[1], all[i]) "
+                           "  elseif all[i] == ARGV[1] then answer[2] = all[i + 1] "
+                           "  else answer[#answer + 1] = all[i]; answer[#answer + 1] = all[i + 1] "
+                           "end "
+                           "end "
+                           "redis.call('HSET', KEYS[1], ARGV[1], value(1)) "
+                           "redis.call('PEXPIRE', KEYS[1], 600000) "
+                           "return answer";
+
+/* The arguments of one call: a key and triples. */
+struct arguments {
+    const char *argv[1 + 3 * MAX_ENTRIES];
+    size_t lens[1 + 3 * MAX_ENTRIES];
+    size_t count;
+    char numbers[MAX_ENTRIES][NUMBER_SIZE + VALUE_SIZE];
+};
+
+static void add_argument(struct arguments *a, const char *text, size_t len)
+{
+    a->argv[a->count] = text;
+    a->lens[a->count++] = len;
+}
+
+static void add_entry(struct arguments *a, const char *id, int64_t life_ms,
+                      const struct tps_share_member *m)
+{
+    char *life = a->numbers[(a->count - 1) / 3];
+    char *value = life + NUMBER_SIZE;
+    struct str_out l = str_out(life, NUMBER_SIZE);
+    str_put_i64(&l, life_ms);
+    struct str_out v = str_out(value, VALUE_SIZE);
+    str_put_u64(&v, m->beat);
+    str_putc(&v, ' ');
+    str_put_u64(&v, m->count);
+    str_putc(&v, ' ');
+    str_put_u64(&v, m->set);
+    str_putc(&v, ' ');
+    str_put_i64(&v, m->limit);
+    str_puts(&v, m->gone ? " gone" : m->remembered ? " remembered" : "");
+    add_argument(a, id, strlen(id));
+    add_argument(a, life, l.len);
+    add_argument(a, value, v.len);
+}
 
 bool tps_renewal_send(struct tps_renewal *r, struct redis *redis, const char *operator_id,
-                      const char *instance_id, const struct tps_renewal_entry *entry,
-                      redis_done *done, void *arg)
+                      const struct tps_renewal_entry *entry, mono_t now, redis_done *done,
+                      void *arg)
 {
-    char key[KEY_SIZE], life[NUMBER_SIZE], value[4 * NUMBER_SIZE];
+    const struct tps_share *share = entry->share;
+    const struct tps_share_member own = {
+        .beat = share->beat,
+        .count = entry->count,
+        .set = share->set,
+        .limit = entry->limit,
+        .gone = entry->gone,
+    };
+    char key[KEY_SIZE];
     struct str_out k = str_out(key, sizeof(key));
     str_puts(&k, "smpp:tps:{");
     str_puts(&k, operator_id);
     str_puts(&k, "}");
-    struct str_out l = str_out(life, sizeof(life));
-    str_put_i64(&l, entry->life_ms);
-    struct str_out v = str_out(value, sizeof(value));
-    str_put_u64(&v, entry->beat);
-    str_putc(&v, ' ');
-    str_put_u64(&v, entry->count);
-    str_putc(&v, ' ');
-    str_put_u64(&v, entry->set);
-    str_putc(&v, ' ');
-    str_put_i64(&v, entry->limit);
-    if (entry->gone)
-        str_puts(&v, " gone");
-    const char *argv[] = {key, instance_id, life, value};
-    const size_t lens[] = {k.len, strlen(instance_id), l.len, v.len};
+    struct arguments a;
+    a.count = 0;
+    add_argument(&a, key, k.len);
+    add_entry(&a, share->own_id, entry->life_ms, &own);
+    for (size_t i = 0; i < share->count && a.count < ARRAY_LEN(a.argv); i++) {
+        struct tps_share_member m = share->others[i];
+        int64_t left_ms = tps_share_left_ms(&m, now);
+        m.remembered = true;
+        if (left_ms > 0)
+            add_entry(&a, share->others[i].id, left_ms, &m);
+    }
     r->script.text = renew_script;
-    return redis_eval(redis, &r->script, done, arg, 1, ARRAY_LEN(argv), argv, lens);
+    return redis_eval(redis, &r->script, done, arg, 1, a.count, a.argv, a.lens);
 }
 
 /* The next blank-separated number of *text. */
@@ -81,6 +131,7 @@ static bool read_member(const struct redis_reply *value, int64_t server_now,
     m->set = (uint32_t)field[3];
     m->limit = field[4];
     m->gone = str_equal(pos, (size_t)(end - pos), " gone", 5);
+    m->remembered = str_equal(pos, (size_t)(end - pos), " remembered", 11);
     return true;
 }
 

@@ -5,13 +5,13 @@
 #include "bridge/redis.h"
 #include "bridge/tps_share.h"
 
-/* What one instance writes. */
+/* What one instance writes: itself, and those that Redis has forgotten, if they are not back. */
 struct tps_renewal_entry {
     int64_t life_ms;
-    uint64_t beat;
-    uint32_t count, set;
+    uint32_t count;
     int64_t limit;
     bool gone;
+    const struct tps_share *share; /* beat, set and others of it */
 };
 
 struct tps_renewal_answer {
@@ -28,8 +28,8 @@ struct tps_renewal {
 
 /* False: Redis can't be asked now. `done` as redis_eval()'s. */
 bool tps_renewal_send(struct tps_renewal *r, struct redis *redis, const char *operator_id,
-                      const char *instance_id, const struct tps_renewal_entry *entry,
-                      redis_done *done, void *arg) MUST_CHECK;
+                      const struct tps_renewal_entry *entry, mono_t now, redis_done *done,
+                      void *arg) MUST_CHECK;
 /* Valid until the next one is read; NULL: the reply is none. */
 struct tps_renewal_answer *tps_renewal_read(struct tps_renewal *r, const struct redis_reply *reply);
 

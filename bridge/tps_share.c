@@ -30,15 +30,20 @@ static bool has_settled(mono_t since, mono_t now)
     return since.ns && mono_diff_ms(now, since) >= TPS_SHARE_SETTLE_MS;
 }
 
+/* All that we see left room for as many as we see, long enough; only then may more be sent. */
+static bool may_take_more(const struct tps_share *s, mono_t now)
+{
+    return s->agreed_on == tps_share_instances(s) && has_settled(s->agreed_at, now) &&
+           mono_reached(now, s->wait_until) && mono_diff_ms(now, s->renewed_at) <= TPS_SHARE_GAP_MS;
+}
+
 uint32_t tps_share_announcement(const struct tps_share *s, mono_t now)
 {
     uint32_t n = tps_share_instances(s);
-    if (!s->renewed_at.ns)
-        return TPS_SHARE_COUNT_UNKNOWN;
-    if (!s->in_force)
+    bool wants_more = !s->in_force || n < s->in_force;
+    if (wants_more && may_take_more(s, now))
         return n;
-    bool may_raise = n < s->in_force && s->agreed_on == n && has_settled(s->agreed_at, now);
-    return may_raise ? n : s->in_force;
+    return s->in_force ? s->in_force : TPS_SHARE_COUNT_UNKNOWN;
 }
 
 static struct tps_share_member *find(struct tps_share *s, const char *id)
@@ -72,10 +77,14 @@ static void merge(struct tps_share *s, mono_t now, const struct tps_share_member
         s->overflow = true;
         return;
     }
+    bool known = m != NULL;
     if (!m)
         m = &s->others[s->count++];
+    bool remembered = seen->remembered && (!known || m->remembered);
     *m = *seen;
+    m->remembered = remembered;
     m->renewed_at = renewed_at;
+    m->is_listed = true;
 }
 
 static void forget_expired(struct tps_share *s, mono_t now)
@@ -133,20 +142,47 @@ static void look_around(struct tps_share *s, mono_t now)
     note_since(&s->agreed_at, is_agreed(s), now);
 }
 
+static bool has_sender(const struct tps_share *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->others[i].count != TPS_SHARE_COUNT_UNKNOWN)
+            return true;
+    }
+    return false;
+}
+
+void tps_share_redis_is_new(struct tps_share *s, mono_t now)
+{
+    s->agreed_at.ns = s->uniform_at.ns = 0;
+    s->wait_until = mono_add_ms(now, TPS_SHARE_FRESH_MS);
+}
+
+int64_t tps_share_left_ms(const struct tps_share_member *m, mono_t now)
+{
+    int64_t left = TPS_SHARE_LIFE_MS - mono_diff_ms(now, m->renewed_at);
+    return m->is_listed || m->remembered || left < 0 ? 0 : left;
+}
+
 void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t announced,
                        uint32_t own_count, const struct tps_share_member *seen, size_t seen_count)
 {
+    bool is_first = !s->renewed_at.ns;
+    bool is_gap = !is_first && mono_diff_ms(sent, s->renewed_at) > TPS_SHARE_GAP_MS;
     s->renewed_at = sent;
     s->overflow = false;
+    for (size_t i = 0; i < s->count; i++)
+        s->others[i].is_listed = false;
     for (size_t i = 0; i < seen_count; i++)
         merge(s, now, &seen[i]);
     forget_expired(s, now);
     /* A former process of ours held a part, and the others have counted it all the time. */
-    if (!s->in_force && own_count && own_count != TPS_SHARE_COUNT_UNKNOWN)
+    if (is_first && own_count && own_count != TPS_SHARE_COUNT_UNKNOWN)
         s->in_force = own_count;
+    else if (is_gap || (is_first && !has_sender(s)))
+        tps_share_redis_is_new(s, now);
     look_around(s, now);
     uint32_t n = tps_share_instances(s);
-    if (announced == n && has_settled(s->agreed_at, now))
+    if (announced == n && may_take_more(s, now))
         s->in_force = n;
     note_since(&s->uniform_at, is_uniform(s), now);
 }

@@ -19,7 +19,9 @@
 #define TPS_SHARE_LIFE_MS 60000       /* of a registration */
 #define TPS_SHARE_MARGIN_MS 2000      /* before its end we stop, if there are others */
 #define TPS_SHARE_SETTLE_MS 1100      /* the MNO's window and a bit */
-#define TPS_SHARE_COUNT_UNKNOWN 65535 /* announced before the others are known */
+#define TPS_SHARE_FRESH_MS 3000       /* Redis knew nobody: until all who send are back there */
+#define TPS_SHARE_GAP_MS 1500         /* without a renewal: what was agreed before is stale */
+#define TPS_SHARE_COUNT_UNKNOWN 65535 /* announced by who sends nothing */
 #define TPS_SHARE_LIMIT_UNKNOWN (-1)
 
 /* An instance as Redis describes it. */
@@ -31,7 +33,9 @@ struct tps_share_member {
     uint32_t set;      /* digest of the instances it sees */
     int64_t limit;     /* the operator's limit as it knows it, or unknown */
     bool gone;         /* it said good-bye */
+    bool remembered;   /* somebody else put it back: nobody does so on hearsay */
     mono_t renewed_at; /* ours: when we saw the beat change */
+    bool is_listed;    /* ours: Redis has it */
 };
 
 struct tps_share {
@@ -45,6 +49,7 @@ struct tps_share {
     mono_t agreed_at;   /* … since then; 0: they have not */
     mono_t uniform_at;  /* since then all see the same instances; 0: they don't */
     mono_t renewed_at;  /* when the last renewal that was confirmed was sent; 0: never */
+    mono_t wait_until;  /* nothing is sent before: Redis may have forgotten somebody */
     uint64_t beat;
 };
 
@@ -55,6 +60,13 @@ uint32_t tps_share_announcement(const struct tps_share *s, mono_t now);
  * `own_count`: what Redis had of ourselves before it, from a former process; 0: nothing. */
 void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t announced,
                        uint32_t own_count, const struct tps_share_member *seen, size_t seen_count);
+/* Redis is another one than before, which may have forgotten what it held: nobody takes more before
+ * all had the time to come back. */
+void tps_share_redis_is_new(struct tps_share *s, mono_t now);
+/* Milliseconds that an instance which Redis has forgotten still counts; 0: it is not to be put
+ * back.
+ */
+int64_t tps_share_left_ms(const struct tps_share_member *m, mono_t now);
 /* Time passes: gives up our part when it could not be renewed. True when that changed anything. */
 bool tps_share_tick(struct tps_share *s, mono_t now);
 

@@ -11,4 +11,7 @@ target_link_libraries(bridge-fakes PUBLIC proto common PkgConfig::CMOCKA)
 # The adapters come last: of them only what the fakes do not replace is taken.
 set(RECEIPTS_FLOOR bridge-receipts bridge-fakes bridge-adapters)
 add_unit_test(test_correlation LIBRARIES ${RECEIPTS_FLOOR})
-add_unit_test(test_dlr LIBRARIES ${RECEIPTS_FLOOR})
+add_unit_test(test_dlr SOURCES test_dlr.c dlr_rig.c LIBRARIES ${RECEIPTS_FLOOR})
+add_unit_test(test_mo SOURCES test_mo.c dlr_rig.c LIBRARIES ${RECEIPTS_FLOOR})
+add_unit_test(test_tps_share LIBRARIES bridge-receipts)
+add_unit_test(test_tps_adaptive LIBRARIES bridge-receipts)

@@ -6,226 +6,10 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
-#include "proto/json.h"
-#include "proto/smpp_sm.h"
-#include "proto/smpp_tlv.h"
-
-#include "bridge/dlr.h"
-#include "tests/unit/bridge/fakes.h"
-
-#define MESSAGE_A "aaaaaaaa-0000-4000-8000-000000000001"
-#define PHONE "99970000001"
-#define SENDER "BANK"
-#define TRACE "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-#define RECEIPT(id, stat)                                                                          \
-    "id:" id " sub:001 dlvrd:001 submit date:2604181000 done date:2604181001 stat:" stat           \
-    " err:000 text:hello"
-
-enum { HOLD_MS = 8000, TLV_RECEIPTED_ID = 0x001E, TLV_STATE = 0x0427 };
-
-struct rig {
-    struct loop *loop;
-    struct redis *redis;
-    struct jetstream *js;
-    struct agent_link *link;
-    struct operators *operators;
-    struct operator* op;
-    struct correlations *correlations;
-    struct dlr *dlr;
-    int64_t now_ns;
-    uint64_t next_id;
-    bool expects;
-};
-
-static bool expects(void *arg, const struct operator* op, uint64_t digest)
-{
-    const struct rig *r = arg;
-    (void)op;
-    return r->expects && digest == correlation_address_digest(PHONE);
-}
-
-static struct rig *rig_create(const char *mo_subject)
-{
-    struct rig *r = xcalloc(1, sizeof(*r));
-    r->now_ns = INT64_C(1000000000000);
-    clock_set_mono_for_test(r->now_ns);
-    r->loop = loop_create();
-    r->redis = fake_redis_create();
-    r->js = fake_js_create();
-    r->link = fake_link_create();
-    r->operators = operators_create();
-    r->op = fake_operator(r->operators, FAKE_OPERATOR_ID);
-    r->correlations = correlations_create(r->redis, 60);
-    r->dlr = dlr_create(&(struct dlr_options){
-        .loop = r->loop,
-        .link = r->link,
-        .js = r->js,
-        .redis = r->redis,
-        .correlations = r->correlations,
-        .operators = r->operators,
-        .mo_subject = mo_subject,
-        .expects = expects,
-        .arg = r,
-    });
-    return r;
-}
-
-static int setup(void **state)
-{
-    *state = rig_create(NULL);
-    return 0;
-}
-
-static int setup_mo(void **state)
-{
-    *state = rig_create("sms.mo.inbound");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct rig *r = *state;
-    fake_redis_destroy(r->redis);
-    dlr_destroy(&r->dlr);
-    correlations_destroy(&r->correlations);
-    operators_destroy(&r->operators);
-    fake_link_destroy(r->link);
-    fake_js_destroy(r->js);
-    loop_destroy(&r->loop);
-    clock_set_mono_for_test(-1);
-    free(r);
-    return 0;
-}
-
-/* In small steps, as the loop would see it. */
-static void pass_ms(struct rig *r, int64_t ms)
-{
-    for (int64_t left = ms; left > 0; left -= 10) {
-        r->now_ns += 10 * NS_PER_MS;
-        clock_set_mono_for_test(r->now_ns);
-        loop_turn(r->loop, 0);
-        if (redis_is_connected(r->redis))
-            fake_redis_answer(r->redis);
-    }
-}
-
-/* --- what the MNO sends ------------------------------------------------------------------------
- */
-
-static uint64_t deliver_sm(struct rig *r, const struct smpp_sm *sm, uint8_t bind)
-{
-    uint8_t body[2048];
-    char error[128];
-    size_t len;
-    assert_int_equal(smpp_sm_encode(sm, body, sizeof(body), &len, error, sizeof(error)), 0);
-    struct ipc_deliver record = {
-        .id = ++r->next_id,
-        .bind = bind,
-        .command_id = SMPP_DELIVER_SM,
-        .received_ms = INT64_C(1776506400000),
-        .hold_left_ms = HOLD_MS,
-        .body = {body, len},
-    };
-    memcpy(record.operator_id, r->op->id, sizeof(record.operator_id));
-    dlr_deliver(r->dlr, &record);
-    memset(body, 0xee, sizeof(body)); /* the record is gone after the call */
-    return record.id;
-}
-
-static struct bytes view(const char *text)
-{
-    return (struct bytes){.data = (const uint8_t *)text, .len = strlen(text)};
-}
-
-static uint64_t deliver(struct rig *r, uint8_t esm_class, const char *text, uint8_t bind)
-{
-    struct smpp_sm sm = {
-        .source_ton = 1,
-        .source_npi = 1,
-        .source = PHONE,
-        .dest = SENDER,
-        .esm_class = esm_class,
-        .short_message = view(text),
-    };
-    return deliver_sm(r, &sm, bind);
-}
-
-static uint64_t receipt(struct rig *r, const char *text)
-{
-    return deliver(r, SMPP_ESM_RECEIPT, text, 0);
-}
-
-static void store_segment(struct rig *r, const char *id, uint8_t segment, uint8_t segments)
-{
-    struct correlation c = {.segment = segment, .segments = segments};
-    snprintf(c.message_id, sizeof(c.message_id), MESSAGE_A);
-    snprintf(c.operator_message_id, sizeof(c.operator_message_id), "%s", id);
-    snprintf(c.traceparent, sizeof(c.traceparent), TRACE);
-    c.destination_digest = correlation_address_digest(PHONE);
-    struct correlation copy = c;
-    char value[256];
-    snprintf(value, sizeof(value), "%s %u %u %016llx %s -", copy.message_id, segment, segments,
-             (unsigned long long)copy.destination_digest, TRACE);
-    char key[160];
-    snprintf(key, sizeof(key), "smpp:dlr:{" FAKE_OPERATOR_ID "}:%s", id);
-    fake_redis_put(r->redis, key, value);
-}
-
-static void store(struct rig *r, const char *id)
-{
-    store_segment(r, id, 1, 1);
-}
-
-/* --- what came out -----------------------------------------------------------------------------
- */
-
-static struct json *event(const struct rig *r, size_t i)
-{
-    const struct fake_publish *p = fake_js_at(r->js, i);
-    char error[128];
-    struct json *root = json_parse(p->data, p->len, sizeof(p->data), error, sizeof(error));
-    if (!root)
-        fail_msg("%s: %s", error, p->data);
-    return root;
-}
-
-static void expect_text(const struct rig *r, size_t i, const char *key, const char *value)
-{
-    struct json *root = event(r, i);
-    const char *text = json_cstring(json_member(root, key));
-    if (value && (!text || strcmp(text, value) != 0))
-        fail_msg("%s is %s, not %s", key, text ? text : "null", value);
-    if (!value)
-        assert_null(text);
-    json_destroy(&root);
-}
-
-static void expect_bool(const struct rig *r, size_t i, const char *key, bool value)
-{
-    struct json *root = event(r, i);
-    bool v = false;
-    assert_true(json_bool(json_member(root, key), &v));
-    assert_int_equal(v, value);
-    json_destroy(&root);
-}
-
-static void expect_done(const struct rig *r, size_t i, uint64_t id, uint32_t status)
-{
-    struct ipc_deliver_done done;
-    assert_true(ipc_get_deliver_done(fake_link_at(r->link, i, IPC_DELIVER_DONE), &done));
-    assert_int_equal(done.id, id);
-    assert_int_equal(done.status, status);
-}
-
-static void expect_nothing_under_way(const struct rig *r)
-{
-    assert_int_equal(dlr_view(r->dlr).under_way, 0);
-    assert_int_equal(dlr_view(r->dlr).parked, 0);
-}
+#include "tests/unit/bridge/dlr_rig.h"
 
 /* --- tests -------------------------------------------------------------------------------------
  */
@@ -558,69 +342,6 @@ static void test_one_event_for_all_segments(void **state)
     assert_string_equal(fake_js_at(r->js, 0)->msg_id, fake_js_at(r->js, 1)->msg_id);
 }
 
-static void test_a_message_from_a_phone(void **state)
-{
-    struct rig *r = *state;
-    uint64_t id = deliver(r, 0, "STOP id:5", 0);
-    assert_int_equal(fake_js_count(r->js), 1);
-    assert_string_equal(fake_js_at(r->js, 0)->subject, "sms.mo.inbound");
-    expect_text(r, 0, "text", "STOP id:5");
-    expect_text(r, 0, "from", PHONE);
-    expect_text(r, 0, "to", SENDER);
-    fake_js_store(r->js, 0, false);
-    expect_done(r, 0, id, SMPP_ROK);
-    assert_int_equal(r->op->counters.mo_published, 1);
-    expect_nothing_under_way(r);
-}
-
-static uint64_t part(struct rig *r, uint8_t reference, uint8_t total, uint8_t number,
-                     const char *text)
-{
-    uint8_t message[160] = {5, 0, 3, reference, total, number};
-    memcpy(message + 6, text, strlen(text));
-    struct smpp_sm sm = {
-        .source = PHONE,
-        .dest = SENDER,
-        .esm_class = SMPP_ESM_UDHI,
-        .short_message = {message, 6 + strlen(text)},
-    };
-    return deliver_sm(r, &sm, 0);
-}
-
-static void test_parts_are_put_together(void **state)
-{
-    struct rig *r = *state;
-    part(r, 9, 3, 3, "three");
-    part(r, 9, 3, 1, "one ");
-    part(r, 10, 2, 1, "another ");
-    part(r, 9, 3, 1, "one "); /* repeated by the MNO */
-    assert_int_equal(fake_js_count(r->js), 0);
-    part(r, 9, 3, 2, "two ");
-    assert_int_equal(fake_js_count(r->js), 1);
-    expect_text(r, 0, "text", "one two three");
-    fake_js_store(r->js, 0, false);
-    assert_int_equal(fake_link_count(r->link), 4);
-    assert_int_equal(dlr_view(r->dlr).under_way, 1);
-    assert_int_equal(r->op->counters.mo_published, 1);
-
-    pass_ms(r, HOLD_MS - 900); /* the lonely part is told by itself */
-    assert_int_equal(fake_js_count(r->js), 2);
-    expect_text(r, 1, "text", "another ");
-    fake_js_store(r->js, 1, false);
-    expect_nothing_under_way(r);
-}
-
-static void test_parts_are_forgotten_together(void **state)
-{
-    struct rig *r = *state;
-    part(r, 9, 2, 1, "one ");
-    part(r, 9, 2, 2, "two");
-    part(r, 11, 2, 2, "lonely");
-    dlr_forget(r->dlr);
-    assert_true(fake_js_at(r->js, 0)->cancelled);
-    expect_nothing_under_way(r);
-}
-
 static void test_large_bodies(void **state)
 {
     struct rig *r = *state;
@@ -639,8 +360,7 @@ static void test_large_bodies(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_MO(name) cmocka_unit_test_setup_teardown(name, setup_mo, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, dlr_rig_setup, dlr_rig_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_answered_only_after_the_puback),
         TEST(test_a_repeated_receipt_is_one_event),
@@ -663,9 +383,6 @@ int main(void)
         TEST(test_garbage_is_refused),
         TEST(test_one_event_for_all_segments),
         TEST(test_large_bodies),
-        TEST_MO(test_a_message_from_a_phone),
-        TEST_MO(test_parts_are_put_together),
-        TEST_MO(test_parts_are_forgotten_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
