@@ -76,13 +76,15 @@ class Container:
         """To the process, from outside: podman takes its own `kill` for the user's stop."""
         os.kill(self.pid, number)
 
-    def term(self):
-        """As the kubelet ends a pod: the container is not started again."""
-        podman("kill", "--signal", "TERM", self.name)
+    def term(self, grace_s):
+        """As the kubelet ends a pod: TERM now, KILL after the grace, and it is not started again."""
+        self.stopping = subprocess.Popen(["podman", "stop", "-t", str(grace_s), self.name], stdout=subprocess.DEVNULL,
+                                         cwd=os.environ["POD_EMPTY_DIRECTORY"], preexec_fn=lambda: join_network(_home))
 
-    def wait_exit(self, timeout):
-        return wait_for(lambda: None if self.running() else (self.inspect()["State"]["ExitCode"],), timeout,
-                        f"{self.name} ends; last lines:\n" + self.logs()[-1500:], 0.05)[0]
+    def wait_exit(self, grace_s):
+        """The exit code; 137 is one that the grace was not enough for."""
+        self.stopping.wait(grace_s + 15)
+        return self.inspect()["State"]["ExitCode"]
 
     def wait_restarted(self, before, timeout=10.0):
         wait_for(lambda: self.restarts > before and self.pid, timeout, f"{self.name} is started again", 0.02)

@@ -212,7 +212,7 @@ def test_end_of_the_pod_under_load(make_pod, order):
     began = time.monotonic()
     for name, delay in ORDERS[order]:
         time.sleep(delay)  # what the order is about
-        containers[name].term()
+        containers[name].term(stack.converted.grace_s)
     codes = {name: c.wait_exit(stack.converted.grace_s) for name, c in containers.items()}
     print(f"{order}: ended after {time.monotonic() - began:.2f} s")
     assert codes == {"agent": 0, "bridge": 0}
