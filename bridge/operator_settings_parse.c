@@ -142,7 +142,7 @@ static bool is_stream_name(const char *s)
 /* What no single member can say. */
 static int check_together(const struct operator_settings *s, struct complaint c)
 {
-    if (!is_stream_name(s->dispatch_stream))
+    if (!s->dispatch_stream || !is_stream_name(s->dispatch_stream))
         return complain(c, "dispatchStream: a stream's name has no blank, dot, '*', '>' or slash");
     if (s->reconnect_min_ms > s->reconnect_max_ms)
         return complain(c, "reconnectMinMs is above reconnectMaxMs");

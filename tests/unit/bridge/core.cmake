@@ -1,0 +1,16 @@
+# The way of the commands: what of it is arithmetic and rules, each with its floor alone.
+set(BRIDGE_DIR ${CMAKE_SOURCE_DIR}/bridge)
+add_unit_test(test_context SOURCES test_context.c ${BRIDGE_DIR}/context.c LIBRARIES common)
+add_unit_test(test_mt_credit SOURCES test_mt_credit.c ${BRIDGE_DIR}/mt_credit.c LIBRARIES common)
+add_unit_test(test_retry_policy SOURCES test_retry_policy.c ${BRIDGE_DIR}/retry_policy.c
+  LIBRARIES proto common)
+add_unit_test(test_operator_settings SOURCES test_operator_settings.c
+  ${BRIDGE_DIR}/operator_members.c ${BRIDGE_DIR}/operator_settings.c
+  ${BRIDGE_DIR}/operator_settings_parse.c LIBRARIES proto common)
+add_unit_test(test_bridge_settings SOURCES test_bridge_settings.c ${BRIDGE_DIR}/bridge_settings.c
+  ${BRIDGE_DIR}/operator_members.c ${BRIDGE_DIR}/operator_settings.c
+  ${BRIDGE_DIR}/operator_settings_parse.c LIBRARIES proto common)
+add_unit_test(test_mt_consumer_rules SOURCES test_mt_consumer_rules.c
+  ${BRIDGE_DIR}/mt_consumer_rules.c LIBRARIES proto common)
+add_unit_test(test_mt LIBRARIES bridge-core)
+add_unit_test(test_failover LIBRARIES bridge-core)
