@@ -52,6 +52,7 @@ struct redis {
     struct redis_io *io;
 
     struct redis_calls calls;
+    mono_t heard; /* when something came last */
     int64_t round_trip_ns;
     bool in_reply, ending; /* `ending`: the callbacks of a lost connection are running */
 
@@ -155,6 +156,7 @@ static void cleanup(void *arg)
 static void on_readable(void *arg)
 {
     struct redis *redis = arg;
+    redis->heard = loop_now(redis->loop);
     redisAsyncHandleRead(redis->ac);
 }
 
@@ -325,9 +327,11 @@ bool redis_eval(struct redis *redis, struct redis_script *script, redis_done *do
 
 /* --- the deadline of the oldest command --- */
 
+/* Counted from the last octet that came where that is later: one that answers is not gone. */
 static mono_t oldest_deadline(const struct redis *redis)
 {
-    return mono_add_ms(redis_calls_oldest(&redis->calls)->sent, COMMAND_TIMEOUT_MS);
+    mono_t sent = redis_calls_oldest(&redis->calls)->sent;
+    return mono_add_ms(mono_reached(redis->heard, sent) ? redis->heard : sent, COMMAND_TIMEOUT_MS);
 }
 
 /* Not restarted at each reply: it looks at what is the oldest when it fires. */
