@@ -33,10 +33,9 @@ struct agent {
     bool said_gone;
 };
 
-/* --- every second -------------------------------------------------------------------------------
- */
+/* --- every second ----------------------------------------------------------------------------- */
 
-static void tell_stats(struct operator* op, void *arg)
+static void tell_stats(struct agent_operator *op, void *arg)
 {
     (void)arg;
     operator_tell_stats(op, false);
@@ -57,15 +56,21 @@ static void on_tick(void *arg)
         operators_each(a->operators, tell_stats, NULL);
 }
 
-/* --- the bridge ---------------------------------------------------------------------------------
- */
+/* --- the bridge ------------------------------------------------------------------------------- */
+
+static void say_draining(struct agent *a)
+{
+    int64_t left_ms = mono_diff_ms(a->drain_end, clock_mono());
+    bridge_link_send_draining(
+        a->ctx.link, &(struct ipc_draining){.left_ms = left_ms > 0 ? (uint32_t)left_ms : 0});
+}
 
 static void on_attached(void *arg)
 {
     struct agent *a = arg;
     bridge_records_list(&a->records);
     if (a->ctx.draining)
-        bridge_link_send_draining(a->ctx.link, &(struct ipc_draining){.left_ms = 0});
+        say_draining(a);
 }
 
 static bool on_record(void *arg, unsigned type, struct bytes body, char *error_r, size_t error_size)
@@ -79,15 +84,14 @@ static void on_detached(void *arg)
     (void)arg; /* everything goes on: that is what the agent is for */
 }
 
-/* --- the end ------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
-static void cut_one(struct operator* op, void *arg)
+static void cut_one(struct agent_operator *op, void *arg)
 {
     operator_cut(op, arg);
 }
 
-static void end_one(struct operator* op, void *arg)
+static void end_one(struct agent_operator *op, void *arg)
 {
     operator_end(op, arg);
 }
@@ -137,14 +141,12 @@ static void on_terminate(void *arg, unsigned count)
     a->drain_end =
         mono_add_ms(clock_mono(),
                     a->settings->drain_ms - SETTLE_MS > 0 ? a->settings->drain_ms - SETTLE_MS : 0);
-    bridge_link_send_draining(a->ctx.link,
-                              &(struct ipc_draining){.left_ms = (uint32_t)a->settings->drain_ms});
+    say_draining(a);
     operators_each(a->operators, end_one, "the agent ends");
     on_drain(a);
 }
 
-/* --- settings -----------------------------------------------------------------------------------
- */
+/* --- settings --------------------------------------------------------------------------------- */
 
 static void on_reload(void *arg)
 {
@@ -153,8 +155,7 @@ static void on_reload(void *arg)
         log_set_level((enum log_level)a->settings->log_level);
 }
 
-/* --- life ---------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void log_recovery(const struct ledger *l, const struct ledger_recovery *r)
 {

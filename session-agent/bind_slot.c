@@ -6,7 +6,7 @@
 #include "session-agent/bind_slot.h"
 #include "session-agent/operator.h"
 
-struct bind_slot *bind_slot_create(struct operator *op, uint8_t number)
+struct bind_slot *bind_slot_create(struct agent_operator *op, uint8_t number)
 {
     struct bind_slot *slot = xcalloc(1, sizeof(*slot));
     slot->op = op;
@@ -77,7 +77,7 @@ bool bind_slot_reap(struct bind_slot *slot)
     return !slot->main && !slot->receiver;
 }
 
-/* --- the pair ---------------------------------------------------------------------------------- */
+/* --- the pair --------------------------------------------------------------------------------- */
 
 static void end_receiver(struct bind_slot *slot, const char *reason)
 {
@@ -125,7 +125,7 @@ void bind_slot_bound(struct bind_slot *slot, const struct session *session)
     end_receiver(slot, "the MNO offers a transceiver again");
 }
 
-/* --- what it is good for ------------------------------------------------------------------------ */
+/* --- what it is good for ---------------------------------------------------------------------- */
 
 /* Told by the mode, not by the window: a full window is no lost bind. */
 static bool is_up(const struct session *s)

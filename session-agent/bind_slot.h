@@ -10,10 +10,10 @@
 #include "session-agent/credentials_request.h"
 #include "session-agent/session.h"
 
-struct operator;
+struct agent_operator;
 
 struct bind_slot {
-    struct operator *op;
+    struct agent_operator *op;
     uint8_t number;           /* 0 … BINDS − 1 */
     struct session *main;     /* transceiver, transmitter or lone receiver; NULL: over */
     struct session *receiver; /* of a pair; NULL: none */
@@ -22,7 +22,7 @@ struct bind_slot {
     bool ending;
 };
 
-struct bind_slot *bind_slot_create(struct operator *op, uint8_t number) MUST_CHECK;
+struct bind_slot *bind_slot_create(struct agent_operator *op, uint8_t number) MUST_CHECK;
 /* Its sessions must be gone. */
 void bind_slot_destroy(struct bind_slot **slot);
 

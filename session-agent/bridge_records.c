@@ -75,7 +75,7 @@ HANDLER(rebind)
 {
     DECODE(rebind);
     char reason[201];
-    struct operator* op = operators_find(r->operators, record.operator_id);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
     if (op)
         operator_rebind(op, reason_text(record.reason, reason, sizeof(reason)));
     return true;
@@ -84,7 +84,7 @@ HANDLER(rebind)
 HANDLER(pace)
 {
     DECODE(pace);
-    struct operator* op = operators_find(r->operators, record.operator_id);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
     if (op)
         submits_pace(op->submits, record.per_second);
     return true;
@@ -97,7 +97,7 @@ HANDLER(submit)
         snprintf(error_r, error_size, "segment %u of %u", record.key.segment, record.segments);
         return false;
     }
-    struct operator* op = operators_find(r->operators, record.operator_id);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
     return submits_take(r->ctx, op, &record, error_r, error_size);
 }
 
@@ -141,7 +141,7 @@ HANDLER(credentials)
 HANDLER(health_done)
 {
     DECODE(health_done);
-    struct operator* op = operators_find(r->operators, record.operator_id);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
     if (op)
         health_done(&op->health, record.number);
     return true;
@@ -150,7 +150,7 @@ HANDLER(health_done)
 HANDLER(failover)
 {
     DECODE(failover);
-    struct operator* op = operators_find(r->operators, record.operator_id);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
     if (op)
         operator_set_failed_over(op, record.begin != 0);
     return true;
@@ -190,16 +190,26 @@ bool bridge_records_handle(struct bridge_records *r, unsigned type, struct bytes
     return handlers[type](r, body, error_r, error_size);
 }
 
-static void list_operator(struct operator* op, void *arg)
+static void list_operator(struct agent_operator *op, void *arg)
 {
     (void)arg;
     operator_list(op);
 }
 
+static void list_floor(const uint8_t operator_id[16], uint64_t stream, uint64_t sequence, void *arg)
+{
+    struct agent_context *ctx = arg;
+    struct ipc_ack_floor record = {.stream = stream, .sequence = sequence};
+    memcpy(record.operator_id, operator_id, sizeof(record.operator_id));
+    bridge_link_send_ack_floor(ctx->link, &record);
+}
+
+/* What the ledger holds may be of operators that nobody has declared to this process yet. */
 void bridge_records_list(struct bridge_records *r)
 {
     operators_each(r->operators, list_operator, NULL);
     submits_list(r->ctx);
+    ledger_each_floor(r->ctx->ledger, list_floor, r->ctx);
     bridge_link_send_list_end(r->ctx->link, &(struct ipc_list_end){});
     credentials_request_ask_all(r->ctx);
 }

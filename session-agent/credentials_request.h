@@ -31,9 +31,10 @@ struct credentials_request;
 typedef void (*credentials_answer)(void *arg, struct credentials *credentials, const char *error);
 
 /* Asks at once if a bridge is attached, else when one is, and again should the answer stay away. */
-struct credentials_request *
-credentials_request_create(struct agent_context *ctx, const uint8_t operator_id[16],
-                           credentials_answer answer, void *arg) MUST_CHECK;
+struct credentials_request *credentials_request_create(struct agent_context *ctx,
+                                                       const uint8_t operator_id[16],
+                                                       credentials_answer answer,
+                                                       void *arg) MUST_CHECK;
 /* Wipes the private key; harmless at any time. */
 void credentials_request_destroy(struct credentials_request **request);
 

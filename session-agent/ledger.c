@@ -532,8 +532,7 @@ void *ledger_owner(const struct ledger_entry *e)
     return e->owner;
 }
 
-/* --- ack floors and the sign of life -----------------------------------------------------------
- */
+/* --- ack floors and the sign of life ---------------------------------------------------------- */
 
 /* Rarely: once for each new operator. */
 static struct ledger_floor_slot *free_floor_slot(struct ledger *l)
@@ -581,6 +580,18 @@ bool ledger_floor(const struct ledger *l, const uint8_t operator_id[16], uint64_
     *stream_r = place->slot->copies[place->newest].stream;
     *sequence_r = place->slot->copies[place->newest].sequence;
     return true;
+}
+
+void ledger_each_floor(const struct ledger *l,
+                       void (*fn)(const uint8_t operator_id[16], uint64_t stream, uint64_t sequence,
+                                  void *arg),
+                       void *arg)
+{
+    for (uint32_t i = 0; i < l->floor_count; i++) {
+        const struct floor_place *place = &l->floor_places[i];
+        const struct ledger_floor_copy *copy = &place->slot->copies[place->newest];
+        fn(copy->operator_id, copy->stream, copy->sequence, arg);
+    }
 }
 
 void ledger_beat(struct ledger *l, int64_t mono_ns)

@@ -137,6 +137,11 @@ bool ledger_set_floor(struct ledger *l, const uint8_t operator_id[16], uint64_t 
 bool ledger_floor(const struct ledger *l, const uint8_t operator_id[16], uint64_t *stream_r,
                   uint64_t *sequence_r) MUST_CHECK;
 
+void ledger_each_floor(const struct ledger *l,
+                       void (*fn)(const uint8_t operator_id[16], uint64_t stream, uint64_t sequence,
+                                  void *arg),
+                       void *arg);
+
 /* --- sign of life ----------------------------------------------------------------------------- */
 
 /* The loop turned at this monotonic time; any thread. */

@@ -10,10 +10,10 @@
 #include "session-agent/operators.h"
 #include "session-agent/submits.h"
 
-struct operator* operator_create(struct agent_context *ctx, struct operators *set,
-                                 struct operator_config *config)
+struct agent_operator *operator_create(struct agent_context *ctx, struct operators *set,
+                                       struct operator_config *config)
 {
-    struct operator* op = xcalloc(1, sizeof(*op));
+    struct agent_operator *op = xcalloc(1, sizeof(*op));
     op->ctx = ctx;
     op->set = set;
     op->config = config;
@@ -32,9 +32,9 @@ struct operator* operator_create(struct agent_context *ctx, struct operators *se
     return op;
 }
 
-void operator_destroy(struct operator** op_ptr)
+void operator_destroy(struct agent_operator **op_ptr)
 {
-    struct operator* op = * op_ptr;
+    struct agent_operator *op = *op_ptr;
     if (!op)
         return;
     INVARIANT(operator_is_over(op));
@@ -47,7 +47,7 @@ void operator_destroy(struct operator** op_ptr)
     *op_ptr = NULL;
 }
 
-void operator_retune(struct operator* op, struct operator_config *config)
+void operator_retune(struct agent_operator *op, struct operator_config *config)
 {
     operator_config_destroy(&op->config);
     op->config = config;
@@ -62,7 +62,7 @@ void operator_retune(struct operator* op, struct operator_config *config)
     operator_touch(op);
 }
 
-void operator_end(struct operator* op, const char *reason)
+void operator_end(struct agent_operator *op, const char *reason)
 {
     if (!op->ending)
         log_info("operator ends", LOG_STR("operatorId", op->id_text), LOG_STR("reason", reason));
@@ -74,7 +74,7 @@ void operator_end(struct operator* op, const char *reason)
     operator_touch_because(op, reason);
 }
 
-void operator_rebind(struct operator* op, const char *reason)
+void operator_rebind(struct agent_operator *op, const char *reason)
 {
     for (uint32_t i = 0; i < op->slot_count; i++)
         if (op->slots[i])
@@ -82,7 +82,7 @@ void operator_rebind(struct operator* op, const char *reason)
     operator_touch_because(op, reason);
 }
 
-void operator_cut(struct operator* op, const char *reason)
+void operator_cut(struct agent_operator *op, const char *reason)
 {
     op->ending = true;
     for (uint32_t i = 0; i < op->slot_count; i++)
@@ -91,12 +91,12 @@ void operator_cut(struct operator* op, const char *reason)
     operator_touch_because(op, reason);
 }
 
-bool operator_is_over(const struct operator* op)
+bool operator_is_over(const struct agent_operator *op)
 {
     return op->ending && op->slot_count == 0;
 }
 
-void operator_set_credentials(struct operator* op, const struct credentials *credentials)
+void operator_set_credentials(struct agent_operator *op, const struct credentials *credentials)
 {
     struct operator_credentials *c = &op->credentials;
     free(c->host);
@@ -111,18 +111,18 @@ void operator_set_credentials(struct operator* op, const struct credentials *cre
     operator_touch(op);
 }
 
-void operator_touch(struct operator* op)
+void operator_touch(struct agent_operator *op)
 {
     operators_schedule(op->set, op);
 }
 
-void operator_touch_because(struct operator* op, const char *reason)
+void operator_touch_because(struct agent_operator *op, const char *reason)
 {
     str_copy(op->reason, sizeof(op->reason), reason, strlen(reason));
     operator_touch(op);
 }
 
-bool operator_is_able(const struct operator* op)
+bool operator_is_able(const struct agent_operator *op)
 {
     for (uint32_t i = 0; i < op->slot_count; i++)
         if (op->slots[i] && bind_slot_is_able(op->slots[i]))
@@ -130,10 +130,9 @@ bool operator_is_able(const struct operator* op)
     return false;
 }
 
-/* --- what is told -------------------------------------------------------------------------------
- */
+/* --- what is told ----------------------------------------------------------------------------- */
 
-static void tell_state(struct operator* op)
+static void tell_state(struct agent_operator *op)
 {
     const struct operator_credentials *c = &op->credentials;
     struct ipc_operator_state record = {
@@ -152,7 +151,7 @@ static void tell_state(struct operator* op)
     op->state_changed = false;
 }
 
-static uint32_t credit(const struct operator* op)
+static uint32_t credit(const struct agent_operator *op)
 {
     uint32_t slots = 0;
     for (uint32_t i = 0; i < op->slot_count && !op->ending; i++)
@@ -161,7 +160,7 @@ static uint32_t credit(const struct operator* op)
     return slots;
 }
 
-static void tell_credit(struct operator* op)
+static void tell_credit(struct agent_operator *op)
 {
     struct ipc_credit record = {.slots = credit(op)};
     memcpy(record.operator_id, op->id, sizeof(record.operator_id));
@@ -171,7 +170,7 @@ static void tell_credit(struct operator* op)
         op->credit_ceiling = record.slots;
 }
 
-static void tell_transition(struct operator* op, const struct health_transition *t)
+static void tell_transition(struct agent_operator *op, const struct health_transition *t)
 {
     struct ipc_health record = {
         .number = t->number,
@@ -185,7 +184,7 @@ static void tell_transition(struct operator* op, const struct health_transition 
     bridge_link_send_health(op->ctx->link, &record);
 }
 
-void operator_tell_stats(struct operator* op, bool always)
+void operator_tell_stats(struct agent_operator *op, bool always)
 {
     uint64_t *stats = op->stats;
     uint8_t values[IPC_STATS_COUNT * 8];
@@ -220,9 +219,8 @@ static void list_slot(struct bind_slot *slot)
     }
 }
 
-void operator_list(struct operator* op)
+void operator_list(struct agent_operator *op)
 {
-    uint64_t stream, sequence;
     op->credit_ceiling = 0;
     tell_state(op);
     tell_credit(op);
@@ -230,18 +228,12 @@ void operator_list(struct operator* op)
         list_slot(op->slots[i]);
     for (size_t i = 0; i < op->health.count; i++)
         tell_transition(op, &op->health.kept[i]);
-    if (ledger_floor(op->ctx->ledger, op->id, &stream, &sequence)) {
-        struct ipc_ack_floor floor = {.stream = stream, .sequence = sequence};
-        memcpy(floor.operator_id, op->id, sizeof(floor.operator_id));
-        bridge_link_send_ack_floor(op->ctx->link, &floor);
-    }
     operator_tell_stats(op, true);
 }
 
-/* --- once a turn --------------------------------------------------------------------------------
- */
+/* --- once a turn ------------------------------------------------------------------------------ */
 
-static void reap_slots(struct operator* op)
+static void reap_slots(struct agent_operator *op)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < op->slot_count; i++) {
@@ -255,7 +247,7 @@ static void reap_slots(struct operator* op)
     op->slot_count = kept;
 }
 
-static bool has_slot(const struct operator* op, uint8_t number)
+static bool has_slot(const struct agent_operator *op, uint8_t number)
 {
     for (uint32_t i = 0; i < op->slot_count; i++)
         if (op->slots[i]->number == number)
@@ -264,7 +256,7 @@ static bool has_slot(const struct operator* op, uint8_t number)
 }
 
 /* As many binds as declared; one too many ends, and a number comes back only when it is free. */
-static void align_slots(struct operator* op)
+static void align_slots(struct agent_operator *op)
 {
     for (uint32_t i = 0; i < op->slot_count; i++)
         if (op->slots[i]->number >= op->config->binds && !op->slots[i]->ending)
@@ -279,7 +271,7 @@ static void align_slots(struct operator* op)
     }
 }
 
-static void note_transition(struct operator* op, const struct health_transition *t)
+static void note_transition(struct agent_operator *op, const struct health_transition *t)
 {
     if (!t)
         return;
@@ -290,20 +282,20 @@ static void note_transition(struct operator* op, const struct health_transition 
     op->state_changed = true;
 }
 
-static void update_health(struct operator* op)
+static void update_health(struct agent_operator *op)
 {
     note_transition(op, health_set_able(&op->health, operator_is_able(op), op->attempt_failed,
                                         clock_wall_ms(), op->reason));
 }
 
-void operator_set_failed_over(struct operator* op, bool begin)
+void operator_set_failed_over(struct agent_operator *op, bool begin)
 {
     note_transition(op, health_set_failed_over(&op->health, begin, clock_wall_ms()));
     op->state_changed = true;
     operator_touch(op);
 }
 
-void operator_work(struct operator* op)
+void operator_work(struct agent_operator *op)
 {
     reap_slots(op);
     align_slots(op);

@@ -28,8 +28,7 @@ struct operator_credentials {
     int64_t at_ms; /* wall time */
 };
 
-struct operator
-{
+struct agent_operator {
     struct agent_context *ctx;
     struct operators *set;
     struct list link; /* operators.c: of all */
@@ -56,40 +55,40 @@ struct operator
     uint64_t stats_told[IPC_STATS_COUNT];
 };
 
-struct operator* operator_create(struct agent_context *ctx, struct operators *set,
-                                 struct operator_config *config) MUST_CHECK;
+struct agent_operator *operator_create(struct agent_context *ctx, struct operators *set,
+                                       struct operator_config *config) MUST_CHECK;
 /* All binds must be gone. What is queued is forgotten in the ledger. */
-void operator_destroy(struct operator** op);
+void operator_destroy(struct agent_operator **op);
 
 /* A new declaration: timers, limits and window at once, the rest at the next bind. */
-void operator_retune(struct operator* op, struct operator_config *config);
+void operator_retune(struct agent_operator *op, struct operator_config *config);
 /* To end: queued submits are given back, binds drain and unbind. */
-void operator_end(struct operator* op, const char *reason);
+void operator_end(struct agent_operator *op, const char *reason);
 /* Drains, unbinds and binds again, with fresh credentials. */
-void operator_rebind(struct operator* op, const char *reason);
+void operator_rebind(struct agent_operator *op, const char *reason);
 /* Everything is closed at once, for a process that must go. */
-void operator_cut(struct operator* op, const char *reason);
+void operator_cut(struct agent_operator *op, const char *reason);
 /* It ends, and all of its binds are gone. */
-bool operator_is_over(const struct operator* op);
+bool operator_is_over(const struct agent_operator *op);
 
 /* Its traffic goes to its backup, or has come back. */
-void operator_set_failed_over(struct operator* op, bool begin);
+void operator_set_failed_over(struct agent_operator *op, bool begin);
 
 /* A bind attempt got credentials: remembers the non-secret part. */
-void operator_set_credentials(struct operator* op, const struct credentials *credentials);
+void operator_set_credentials(struct agent_operator *op, const struct credentials *credentials);
 
 /* Something changed (a session, a window, the queue): operator_work() runs before this turn ends.
  */
-void operator_touch(struct operator* op);
-void operator_touch_because(struct operator* op, const char *reason);
+void operator_touch(struct agent_operator *op);
+void operator_touch_because(struct agent_operator *op, const char *reason);
 /* Brings everything in line: makes and ends binds, pumps submits, tells the bridge what changed. */
-void operator_work(struct operator* op);
+void operator_work(struct agent_operator *op);
 
 /* Listing: everything that the bridge has to know about the operator besides submits. */
-void operator_list(struct operator* op);
+void operator_list(struct agent_operator *op);
 /* Sends STATS when something changed since they were last told, or `always`. */
-void operator_tell_stats(struct operator* op, bool always);
+void operator_tell_stats(struct agent_operator *op, bool always);
 
-bool operator_is_able(const struct operator* op); /* health: its traffic can pass */
+bool operator_is_able(const struct agent_operator *op); /* health: its traffic can pass */
 
 #endif

@@ -14,7 +14,7 @@ struct operators {
     struct loop_hook hook;
 };
 
-static void remove_if_over(struct operators *set, struct operator* op)
+static void remove_if_over(struct operators *set, struct agent_operator *op)
 {
     if (!op->dropped || !operator_is_over(op))
         return;
@@ -29,7 +29,7 @@ static void work(void *arg)
     struct operators *set = arg;
     LIST_FOREACH(it, &set->work)
     {
-        struct operator* op = LIST_ENTRY(it, struct operator, work);
+        struct agent_operator *op = LIST_ENTRY(it, struct agent_operator, work);
         list_remove(&op->work);
         operator_work(op);
         remove_if_over(set, op);
@@ -55,7 +55,7 @@ void operators_destroy(struct operators **set_ptr)
     loop_cancel_hook(set->ctx->loop, &set->hook);
     LIST_FOREACH(it, &set->all)
     {
-        struct operator* op = LIST_ENTRY(it, struct operator, link);
+        struct agent_operator *op = LIST_ENTRY(it, struct agent_operator, link);
         list_remove(&op->link);
         list_remove(&op->work);
         operator_destroy(&op);
@@ -65,14 +65,15 @@ void operators_destroy(struct operators **set_ptr)
     *set_ptr = NULL;
 }
 
-struct operator* operators_find(const struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE])
+struct agent_operator *operators_find(const struct operators *set,
+                                      const uint8_t id[IPC_OPERATOR_ID_SIZE])
 {
     return map_get(set->by_id, id, IPC_OPERATOR_ID_SIZE);
 }
 
 void operators_declare(struct operators *set, struct operator_config *config)
 {
-    struct operator* op = operators_find(set, config->id);
+    struct agent_operator *op = operators_find(set, config->id);
     if (op) {
         operator_retune(op, config);
         return;
@@ -86,28 +87,29 @@ void operators_declare(struct operators *set, struct operator_config *config)
 void operators_drop(struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE],
                     const char *reason)
 {
-    struct operator* op = operators_find(set, id);
+    struct agent_operator *op = operators_find(set, id);
     if (!op)
         return;
     op->dropped = true;
     operator_end(op, reason);
 }
 
-void operators_each(struct operators *set, void (*fn)(struct operator* op, void *arg), void *arg)
+void operators_each(struct operators *set, void (*fn)(struct agent_operator *op, void *arg),
+                    void *arg)
 {
     LIST_FOREACH(it, &set->all)
-    fn(LIST_ENTRY(it, struct operator, link), arg);
+    fn(LIST_ENTRY(it, struct agent_operator, link), arg);
 }
 
 bool operators_are_over(const struct operators *set)
 {
     LIST_FOREACH(it, (struct list *)&set->all)
-    if (!operator_is_over(LIST_ENTRY(it, struct operator, link)))
+    if (!operator_is_over(LIST_ENTRY(it, struct agent_operator, link)))
         return false;
     return true;
 }
 
-void operators_schedule(struct operators *set, struct operator* op)
+void operators_schedule(struct operators *set, struct agent_operator *op)
 {
     if (list_empty(&op->work)) {
         list_append(&set->work, &op->work);

@@ -10,17 +10,18 @@ struct operators *operators_create(struct agent_context *ctx) MUST_CHECK;
 /* Cuts what is left; all sessions must be gone. */
 void operators_destroy(struct operators **set);
 
-struct operator*
-    operators_find(const struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
+struct agent_operator *operators_find(const struct operators *set,
+                                      const uint8_t id[IPC_OPERATOR_ID_SIZE]);
 /* Declared anew, or retuned. Takes the configuration over. */
 void operators_declare(struct operators *set, struct operator_config *config);
 /* Ends it; forgotten when its binds are gone. */
 void operators_drop(struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE],
                     const char *reason);
-void operators_each(struct operators *set, void (*fn)(struct operator* op, void *arg), void *arg);
+void operators_each(struct operators *set, void (*fn)(struct agent_operator *op, void *arg),
+                    void *arg);
 /* No operator has a bind left. */
 bool operators_are_over(const struct operators *set);
 /* Used by operator_touch(): work on it before the turn ends. */
-void operators_schedule(struct operators *set, struct operator* op);
+void operators_schedule(struct operators *set, struct agent_operator *op);
 
 #endif

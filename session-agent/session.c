@@ -110,8 +110,7 @@ void session_tell_gauges(struct session *s)
         session_tell(s, true);
 }
 
-/* --- actions, in the order of the table's bits -------------------------------------------------
- */
+/* --- actions, in the order of the table's bits ------------------------------------------------ */
 
 static void do_leave_bound(struct session *s)
 {
@@ -201,8 +200,7 @@ static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
     [SESSION_BIT_BACKOFF_BOUND] = session_attempt_back_off_already_bound,
 };
 
-/* --- the state machine -------------------------------------------------------------------------
- */
+/* --- the state machine ------------------------------------------------------------------------ */
 
 static void set_state(struct session *s, enum session_state next)
 {
@@ -264,8 +262,7 @@ void session_start_clock(struct session *s, int64_t delay_ms, enum session_event
     timer_start_ms(&s->clock, delay_ms);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct session *session_create(struct bind_slot *slot, enum ipc_bind_mode mode)
 {

@@ -31,7 +31,7 @@ void session_cut(struct session *session, const char *reason);
 /* The declaration changed: timers and window apply at once. */
 void session_retune(struct session *session);
 
-bool session_is_gone(const struct session *session); /* may be destroyed */
+bool session_is_gone(const struct session *session);  /* may be destroyed */
 bool session_is_bound(const struct session *session); /* or about to unbind */
 bool session_is_ready(const struct session *session); /* bound, and not about to end */
 enum ipc_bind_mode session_mode(const struct session *session);

@@ -32,7 +32,7 @@ struct session_shown {
 
 struct session {
     struct agent_context *ctx;
-    struct operator *op;
+    struct agent_operator *op;
     struct bind_slot *slot;
     enum ipc_bind_mode mode; /* of this attempt or bind */
     enum session_state state;
@@ -126,7 +126,7 @@ void session_timers_plan_window(struct session *s);
 void session_timers_plan_hold(struct session *s);
 void session_timers_plan_line(struct session *s);
 
-/* --- recv_*.c: one per PDU, found through the table in session_pdus.c -------------------------- */
+/* --- recv_*.c: one per PDU, found through the table in session_pdus.c ------------------------- */
 
 void session_pdus_receive(struct session *s, struct bytes pdu);
 
@@ -142,7 +142,7 @@ void recv_alert_notification(struct session *s, const struct smpp_header *h, str
 /* The status of a refused bind, by bind_*_resp or generic_nack. */
 void recv_bind_resp_refused(struct session *s, uint32_t status);
 
-/* --- send_*.c ---------------------------------------------------------------------------------- */
+/* --- send_*.c --------------------------------------------------------------------------------- */
 
 void send_bind(struct session *s);
 void send_deliver_sm_resp(struct session *s, uint32_t request, uint32_t sequence, uint32_t status);

@@ -11,7 +11,7 @@
 #define CLEAR_LOOK_MS 2 /* a stalled path is looked at again after this */
 
 struct submits {
-    struct operator* op;
+    struct agent_operator *op;
     struct submit_queue *queue;
     struct pacer *pacer;
     struct timer wake; /* pacer, a retry that is due, an expiry */
@@ -31,7 +31,7 @@ static void on_wake(void *arg)
     submits_pump(arg);
 }
 
-struct submits *submits_create(struct operator* op)
+struct submits *submits_create(struct agent_operator *op)
 {
     struct submits *s = xcalloc(1, sizeof(*s));
     s->op = op;
@@ -76,8 +76,7 @@ void submits_bind_gone(struct submits *s, const void *bind)
     submit_queue_bind_gone(s->queue, bind);
 }
 
-/* --- the life of a submit ----------------------------------------------------------------------
- */
+/* --- the life of a submit --------------------------------------------------------------------- */
 
 static void give_back_credit(struct submit *m)
 {
@@ -161,8 +160,7 @@ static void release_body(struct submit *m, enum ipc_outcome_kind kind)
         submit_free(m);
 }
 
-/* --- records of the bridge ---------------------------------------------------------------------
- */
+/* --- records of the bridge -------------------------------------------------------------------- */
 
 static bool answer_known(struct agent_context *ctx, const struct ipc_submit *r)
 {
@@ -186,7 +184,7 @@ static bool answer_known(struct agent_context *ctx, const struct ipc_submit *r)
     return false;
 }
 
-bool submits_take(struct agent_context *ctx, struct operator* op, const struct ipc_submit *r,
+bool submits_take(struct agent_context *ctx, struct agent_operator *op, const struct ipc_submit *r,
                   char *error_r, size_t error_size)
 {
     if (answer_known(ctx, r)) {
@@ -258,8 +256,7 @@ void submits_settle(struct agent_context *ctx, const struct ipc_key *message)
     ledger_settle(ctx->ledger, message, now_seconds(), on_entry_gone, NULL);
 }
 
-/* --- listing ------------------------------------------------------------------------------------
- */
+/* --- listing ---------------------------------------------------------------------------------- */
 
 static void list_outcome(struct ledger_entry *e, void *arg)
 {
@@ -287,8 +284,7 @@ void submits_list(struct agent_context *ctx)
     ledger_each(ctx->ledger, NULL, list_in_flight, ctx);
 }
 
-/* --- out ----------------------------------------------------------------------------------------
- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static struct submit *from_item(struct submit_item *item)
 {
@@ -329,7 +325,7 @@ static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
 /* Over the bind with the most room, else over any that has some. */
 static bool hand_one(struct submits *s, mono_t now)
 {
-    struct operator* op = s->op;
+    struct agent_operator *op = s->op;
     struct bind_slot *best = NULL;
     uint32_t room = 0;
     for (uint32_t i = 0; i < op->slot_count; i++) {
@@ -436,8 +432,7 @@ void submits_destroy(struct submits **s_ptr)
     *s_ptr = NULL;
 }
 
-/* --- what happens to one in a window -----------------------------------------------------------
- */
+/* --- what happens to one in a window ---------------------------------------------------------- */
 
 /* Whether the window's entry speaks of the attempt that the ledger's entry is at. */
 static bool is_current(const struct submit *m, const struct window_entry *w)

@@ -10,7 +10,7 @@
 #include "session-agent/submit_queue.h"
 #include "session-agent/window.h"
 
-struct operator;
+struct agent_operator;
 struct session;
 struct submits;
 
@@ -18,7 +18,7 @@ struct submits;
  * segments, until SETTLED. */
 struct submit {
     struct submit_item item;
-    struct operator* op;
+    struct agent_operator *op;
     struct ledger_entry *entry;
     struct session *session; /* in whose window it is, live or late; NULL: in none */
     uint32_t sequence;       /* there */
@@ -27,7 +27,7 @@ struct submit {
     uint8_t body[];
 };
 
-struct submits *submits_create(struct operator* op) MUST_CHECK;
+struct submits *submits_create(struct agent_operator *op) MUST_CHECK;
 /* What is queued is forgotten in the ledger; nothing may be in a window. */
 void submits_destroy(struct submits **s);
 void submits_retune(struct submits *s);
@@ -36,8 +36,8 @@ void submits_retune(struct submits *s);
 
 /* False, with a reason: beyond the credit or the ledger; nothing was taken. `op` is NULL when the
  * agent does not know (any more) the operator: given back. */
-bool submits_take(struct agent_context *ctx, struct operator* op, const struct ipc_submit *record,
-                  char *error_r, size_t error_size) MUST_CHECK;
+bool submits_take(struct agent_context *ctx, struct agent_operator *op,
+                  const struct ipc_submit *record, char *error_r, size_t error_size) MUST_CHECK;
 void submits_retry(struct agent_context *ctx, const struct ipc_retry *record);
 void submits_close(struct agent_context *ctx, const struct ipc_close *record);
 void submits_settle(struct agent_context *ctx, const struct ipc_key *message);

@@ -84,7 +84,7 @@ class FakeBridge(Pipe):
                           for oid, settings in operators],
                         record("DECLARE_END"))
 
-    def send(self, name, **values):
+    def send(self, name, /, **values):
         self.send_batch(record(name, **values))
 
     # --- what comes ---
@@ -105,15 +105,15 @@ class FakeBridge(Pipe):
         self.send("CREDENTIALS", operator_id=oid, request=wanted["request"], ephemeral_key=own,
                   sealed_password=sealed, **values)
 
-    def all(self, name, **values):
+    def all(self, name, /, **values):
         return [r for r in list(self.records)
                 if r["type"] == name and all(r.get(k) == v for k, v in values.items())]
 
-    def last(self, name, **values):
+    def last(self, name, /, **values):
         found = self.all(name, **values)
         return found[-1] if found else None
 
-    def wait(self, name, timeout=10.0, count=1, since=0, **values):
+    def wait(self, name, /, timeout=10.0, count=1, since=0, **values):
         """The `count`-th record of that kind after the first `since` records."""
         def find():
             found = [r for r in self.records[since:]
@@ -143,7 +143,7 @@ class FakeBridge(Pipe):
 
     # --- submits ---
 
-    def key(self, segment=0, attempt=0):
+    def key(self, segment=1, attempt=0):
         n = next(self.sequence)
         return Key(stream_id("SMS_DISPATCH"), n, 1700000000000000000 + n, segment, attempt)
 

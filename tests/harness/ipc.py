@@ -108,7 +108,7 @@ def stream_id(name):
     return value
 
 
-def record(name, **values):
+def record(name, /, **values):
     body = RECORDS[name].encode(**values)
     return struct.pack(">HHI", RECORDS[name].number, 0, len(body)) + body
 
