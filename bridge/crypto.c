@@ -65,14 +65,14 @@ static bool agree(EVP_PKEY *ours, const uint8_t public_key[KEY_LEN], uint8_t sha
     return ok;
 }
 
-static bool derive_key(uint8_t shared[KEY_LEN], struct bytes info, uint8_t key_r[KEY_LEN])
+static bool derive_key(uint8_t shared[KEY_LEN], uint8_t *info, size_t info_len,
+                       uint8_t key_r[KEY_LEN])
 {
     char sha256[] = "SHA256";
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, sha256, 0),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, shared, KEY_LEN),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)(uintptr_t)info.data,
-                                          info.len),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, info_len),
         OSSL_PARAM_construct_end(),
     };
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
@@ -111,8 +111,7 @@ static bool seal_with(EVP_PKEY *ours, const uint8_t public_key[KEY_LEN],
     INVARIANT(!w.failed && buf_written(&w) == sizeof(info));
 
     uint8_t shared[KEY_LEN], key[KEY_LEN];
-    bool ok = agree(ours, public_key, shared) &&
-              derive_key(shared, (struct bytes){info, sizeof(info)}, key) &&
+    bool ok = agree(ours, public_key, shared) && derive_key(shared, info, sizeof(info), key) &&
               encrypt(key, plain, sealed_r);
     OPENSSL_cleanse(shared, sizeof(shared));
     OPENSSL_cleanse(key, sizeof(key));

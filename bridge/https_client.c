@@ -381,9 +381,18 @@ static void collect(struct https_client *client)
     }
 }
 
+static struct https_get *take_first(struct list *list)
+{
+    struct list *first = list->next;
+    if (first == list)
+        return NULL;
+    list_remove(first);
+    INVARIANT(list->next != first);
+    return LIST_ENTRY(first, struct https_get, link);
+}
+
 static void start_one(struct https_client *client, struct https_get *get)
 {
-    list_remove(&get->link);
     if (get->error[0] != '\0') {
         finish(get, CURLE_FAILED_INIT);
         return;
@@ -398,8 +407,9 @@ static void start_one(struct https_client *client, struct https_get *get)
 static void on_start(void *arg)
 {
     struct https_client *client = arg;
-    while (!list_empty(&client->waiting) && client->running_count < MAX_RUNNING)
-        start_one(client, LIST_ENTRY(client->waiting.next, struct https_get, link));
+    struct https_get *get;
+    while (client->running_count < MAX_RUNNING && (get = take_first(&client->waiting)))
+        start_one(client, get);
 }
 
 void https_get_cancel(struct https_get **get_ptr)
@@ -441,13 +451,9 @@ void https_client_destroy(struct https_client **client_ptr)
     struct https_client *client = *client_ptr;
     if (!client)
         return;
-    struct list *const lists[] = {&client->waiting, &client->running};
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        while (!list_empty(lists[i])) {
-            struct https_get *get = LIST_ENTRY(lists[i]->next, struct https_get, link);
-            https_get_cancel(&get);
-        }
-    }
+    struct https_get *get;
+    while ((get = take_first(&client->waiting)) || (get = take_first(&client->running)))
+        https_get_cancel(&get);
     curl_multi_cleanup(client->multi);
     curl_global_cleanup();
     timer_stop(&client->timer);

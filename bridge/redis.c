@@ -298,8 +298,7 @@ bool redis_command(struct redis *redis, redis_done *done, void *arg, size_t argc
     if (!may_send(redis))
         return false;
     /* hiredis reads them only; its prototype lacks the const */
-    return send_call(redis, take_call(redis, done, arg), argc, (const char **)(uintptr_t)argv,
-                     lens);
+    return send_call(redis, take_call(redis, done, arg), argc, (const char **)argv, lens);
 }
 
 /* The server does not know the script: the same call once more, with the text. */

@@ -273,7 +273,7 @@ static void test_bad_names(void **state)
 static int dial_unix(const char *path)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    strcpy(a.sun_path, path);
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -293,7 +293,7 @@ static void test_unix_socket(void **state)
 
     /* one that a dead process left behind */
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    strcpy(a.sun_path, path);
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
     int stale = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(stale, (struct sockaddr *)&a, sizeof(a)), 0);
     close(stale);

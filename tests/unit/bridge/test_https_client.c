@@ -255,7 +255,7 @@ static void test_rotated_files(void **state)
     snprintf(link, sizeof(link), "%s/ca-link.pem", r->server.dir);
     file(r, good, "ca.pem");
     file(r, bad, "other-ca.pem");
-    strcpy(r->ca, link);
+    memcpy(r->ca, link, sizeof(link));
     assert_int_equal(symlink(good, link), 0);
     get(r, "/ok");
     assert_int_equal(r->status, 200);

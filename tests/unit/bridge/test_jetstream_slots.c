@@ -156,16 +156,17 @@ static void test_queue_between_threads(void **state)
     jetstream_queue_destroy(&q);
 }
 
+static char messages[PASSED_ON + 1]; /* each message is an address in here */
+
 struct mail_check {
     struct jetstream_mailbox *box;
-    uintptr_t next;
-    size_t discarded;
+    size_t next, discarded;
 };
 
 static void deliver(void *arg, const struct jetstream_mail *mail)
 {
     struct mail_check *check = arg;
-    assert_int_equal((uintptr_t)mail->msg, ++check->next);
+    assert_ptr_equal(mail->msg, &messages[++check->next]);
 }
 
 static void discard(void *arg, void *msg)
@@ -175,15 +176,15 @@ static void discard(void *arg, void *msg)
     check->discarded++;
 }
 
-static void put(struct jetstream_mailbox *box, uintptr_t number)
+static void put(struct jetstream_mailbox *box, size_t number)
 {
-    jetstream_mailbox_put(box, (struct jetstream_mail){.msg = (void *)number});
+    jetstream_mailbox_put(box, (struct jetstream_mail){.msg = &messages[number]});
 }
 
 static void *put_all(void *arg)
 {
     struct mail_check *check = arg;
-    for (uintptr_t i = 1; i <= PASSED_ON; i++)
+    for (size_t i = 1; i <= PASSED_ON; i++)
         put(check->box, i);
     return NULL;
 }

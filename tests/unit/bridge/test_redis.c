@@ -237,7 +237,7 @@ static void test_killed_and_back(void **state)
 {
     struct rig *r = *state;
     char run_id[128];
-    strcpy(run_id, r->run_id);
+    memcpy(run_id, r->run_id, sizeof(run_id));
     assert_true(strlen(run_id) > 40);
     server_pause(&r->server, true);
     for (unsigned i = 0; i < 10; i++)
@@ -258,7 +258,7 @@ static void test_frozen(void **state)
 {
     struct rig *r = *state;
     char run_id[128];
-    strcpy(run_id, r->run_id);
+    memcpy(run_id, r->run_id, sizeof(run_id));
     server_pause(&r->server, true);
     mono_t before = clock_mono();
     assert_true(COMMAND(r, "PING"));
@@ -295,7 +295,7 @@ static void test_replica_is_not_taken(void **state)
 {
     struct rig *r = *state;
     char run_id[128];
-    strcpy(run_id, r->run_id);
+    memcpy(run_id, r->run_id, sizeof(run_id));
     ANSWER(r, "REPLICAOF", "127.0.0.1", "1");
     ANSWER(r, "SET", "k", "v");
     assert_int_equal(r->type, REDIS_ERROR);
