@@ -1,12 +1,10 @@
 /*
  * Whole messages over an NNG stream on ipc://, in the wire format of NNG's pair sockets.
  *
- * The stream, and not NNG's pair socket, because in NNG 1.5 a socket does not survive its peers:
- * when a pipe closes while a message is partly read or written the pipe's end waits for a
- * completion that never comes, and with it the one thread that ends pipes in the whole process; a
- * bridge killed under load left the agent deaf for good in about one case of fifteen. And a peer
- * that closes while they greet each other stops a socket's listener or dialer (#1518). Both bugs
- * are above the streams; here a greeting concerns nobody but the connection it belongs to.
+ * The stream, and not the socket, because in NNG 1.5 a socket does not survive its peers: a pipe
+ * that closes in the middle of a message blocks the one thread that ends pipes, and a peer that
+ * closes while they greet stops the listener or dialer (#1518). README.md tells it in full. Both
+ * bugs are above the streams; here a greeting concerns only the connection it belongs to.
  *
  * NNG's callbacks run on its own threads. They copy bytes and set flags under the lock, post once,
  * and start the next transfer; everything else happens on the loop. One connection exists at a
@@ -29,8 +27,8 @@
 
 enum {
     SOCKET_MODE = 0660,
-    GREETING_MS = 1000, /* for the peer to say what it is */
-    ACCEPT_RETRY_MS = 100,
+    GREETING_MS = 1000,     /* for the peer to say what it is */
+    ACCEPT_RETRY_MS = 1000, /* out of descriptors, most likely */
     REDIAL_MIN_MS = 50,
     REDIAL_MAX_MS = 1000,
     REFUSAL_LOG_MS = 1000,       /* at most one line in this time */
@@ -253,7 +251,7 @@ static bool channel_delivers(const struct ipc_channel *c)
     return c->conn && !c->dropped && !c->closing;
 }
 
-/* The peer speaks first of all the greeting; returns the bytes used. */
+/* What a peer says first; returns the bytes used. */
 static size_t deliver_greeting(struct ipc_channel *c, struct bytes in)
 {
     if (in.len < IPC_FRAME_GREETING_SIZE)
