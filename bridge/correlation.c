@@ -144,6 +144,15 @@ static bool set(struct correlations *c, const char *operator_id, const char *id,
     return redis_command(c->redis, done, arg, ARRAY_LEN(argv), argv, lens);
 }
 
+/* Not for an operator that is known to spell its ids the same way twice. */
+static bool wants_alias(struct correlations *c, const struct operator* op, const char *id)
+{
+    if (op->settings.message_id_format != MESSAGE_ID_FORMAT_AUTO || !correlation_needs_alias(id))
+        return false;
+    const struct correlation_dialect *d = &correlation_dialect_get(c, op)->view;
+    return !d->is_learnt || d->learnt != MESSAGE_ID_EXACT;
+}
+
 bool correlation_store(struct correlations *c, const struct operator* op,
                        const struct correlation *entry, correlation_stored *done, void *arg)
 {
@@ -153,8 +162,8 @@ bool correlation_store(struct correlations *c, const struct operator* op,
 
     /* The alias goes first, so that it is there when the id's own key is confirmed. */
     char alias[SMPP_MESSAGE_ID_SIZE];
-    enum message_id_format format = (enum message_id_format)op->settings.message_id_format;
-    if (correlation_alias(entry->operator_message_id, format, alias) &&
+    if (wants_alias(c, op, entry->operator_message_id) &&
+        correlation_alias(entry->operator_message_id, alias) &&
         !set(c, op->id_text, alias, true, value, NULL, NULL))
         return false;
 

@@ -105,9 +105,9 @@ bool correlation_unpack(const char *text, size_t len, struct correlation *c_r)
            take_text(field[5], c_r->original_operator, sizeof(c_r->original_operator));
 }
 
-bool correlation_alias_of_receipt(const char *receipt_id, char out[SMPP_MESSAGE_ID_SIZE])
+bool correlation_alias(const char *id, char out[SMPP_MESSAGE_ID_SIZE])
 {
-    const char *s = receipt_id;
+    const char *s = id;
     while (s[0] == '0' && s[1])
         s++;
     size_t len = strlen(s);
@@ -118,28 +118,12 @@ bool correlation_alias_of_receipt(const char *receipt_id, char out[SMPP_MESSAGE_
     return true;
 }
 
-/* Most ids need no second look: no leading zero, letters of one case. */
-static bool is_plain(const char *id)
+bool correlation_needs_alias(const char *response_id)
 {
     bool lower = false, upper = false;
-    for (const char *s = id; *s; s++) {
+    for (const char *s = response_id; *s; s++) {
         lower = lower || (*s >= 'a' && *s <= 'z');
         upper = upper || (*s >= 'A' && *s <= 'Z');
     }
-    return id[0] != '0' && !(lower && upper);
-}
-
-bool correlation_alias(const char *response_id, enum message_id_format format,
-                       char out[SMPP_MESSAGE_ID_SIZE])
-{
-    if (format != MESSAGE_ID_FORMAT_AUTO || is_plain(response_id) ||
-        !correlation_alias_of_receipt(response_id, out))
-        return false;
-    struct message_id_form forms[MESSAGE_ID_FORMS_MAX];
-    size_t count = message_id_forms(out, format, forms);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(forms[i].id, response_id) == 0)
-            return false;
-    }
-    return true;
+    return response_id[0] == '0' || (lower && upper);
 }

@@ -19,12 +19,10 @@ size_t correlation_pack(const struct correlation *c, char out[CORRELATION_VALUE_
 bool correlation_unpack(const char *text, size_t len, struct correlation *c_r) MUST_CHECK;
 
 /* A receipt's spelling is turned into the spellings the response may have had, and those are looked
- * up. That reaches all but responses in mixed case or with an unusual number of leading zeros: they
- * get a second key, the lower-case id without leading zeros. False: none is needed. */
-bool correlation_alias(const char *response_id, enum message_id_format format,
-                       char out[SMPP_MESSAGE_ID_SIZE]) MUST_CHECK;
-/* The alias under which a receipt's id may be found; false: the id has none ("", too long). */
-bool correlation_alias_of_receipt(const char *receipt_id,
-                                  char out[SMPP_MESSAGE_ID_SIZE]) MUST_CHECK;
+ * up. That does not reach responses in mixed case or with an unusual number of leading zeros: such
+ * ids get a second key, the lower-case id without leading zeros. */
+bool correlation_needs_alias(const char *response_id);
+/* False: the id has none ("", too long). */
+bool correlation_alias(const char *id, char out[SMPP_MESSAGE_ID_SIZE]) MUST_CHECK;
 
 #endif

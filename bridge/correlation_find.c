@@ -76,6 +76,25 @@ static bool needs_forms(const struct lookup *l)
     return l->dialect->view.is_learnt && l->dialect->view.learnt != MESSAGE_ID_EXACT;
 }
 
+/* The forms of both ids, each with its alias. */
+static void add_forms(struct lookup *l, bool only_believed)
+{
+    for (size_t i = 0; i < ARRAY_LEN(l->ids); i++) {
+        struct message_id_form forms[MESSAGE_ID_FORMS_MAX];
+        size_t count = l->ids[i][0] ? message_id_forms(l->ids[i], l->format, forms) : 0;
+        for (size_t k = 0; k < count; k++) {
+            char alias[SMPP_MESSAGE_ID_SIZE];
+            enum message_id_dialect dialect = forms[k].dialect;
+            if (only_believed && !is_believed(l, dialect))
+                continue;
+            add_candidate(l, dialect, false, forms[k].id);
+            if (l->format == MESSAGE_ID_FORMAT_AUTO && correlation_alias(forms[k].id, alias))
+                add_candidate(l, dialect == MESSAGE_ID_EXACT ? MESSAGE_ID_ZEROS : dialect, true,
+                              alias);
+        }
+    }
+}
+
 /* The first question: exact ids of both, then what is believed of both. */
 static void narrow_candidates(struct lookup *l)
 {
@@ -84,31 +103,15 @@ static void narrow_candidates(struct lookup *l)
         if (l->ids[i][0])
             add_candidate(l, MESSAGE_ID_EXACT, false, l->ids[i]);
     }
-    if (!needs_forms(l))
-        return;
-    for (size_t i = 0; i < ARRAY_LEN(l->ids); i++) {
-        struct message_id_form forms[MESSAGE_ID_FORMS_MAX];
-        size_t count = l->ids[i][0] ? message_id_forms(l->ids[i], l->format, forms) : 0;
-        for (size_t k = 0; k < count; k++) {
-            if (is_believed(l, forms[k].dialect))
-                add_candidate(l, forms[k].dialect, false, forms[k].id);
-        }
-    }
+    if (needs_forms(l))
+        add_forms(l, true);
 }
 
-/* The second question: every form and alias that the first one left out; false: there is none. */
+/* The second question: all that the first one left out; false: there is nothing. */
 static bool wide_candidates(struct lookup *l)
 {
     size_t asked = l->count;
-    for (size_t i = 0; i < ARRAY_LEN(l->ids); i++) {
-        struct message_id_form forms[MESSAGE_ID_FORMS_MAX];
-        size_t count = l->ids[i][0] ? message_id_forms(l->ids[i], l->format, forms) : 0;
-        for (size_t k = 0; k < count; k++)
-            add_candidate(l, forms[k].dialect, false, forms[k].id);
-        char alias[SMPP_MESSAGE_ID_SIZE];
-        if (correlation_alias_of_receipt(l->ids[i], alias))
-            add_candidate(l, MESSAGE_ID_ZEROS, true, alias);
-    }
+    add_forms(l, false);
     l->count -= asked;
     memmove(l->candidates, l->candidates + asked, l->count * sizeof(l->candidates[0]));
     return l->count > 0;

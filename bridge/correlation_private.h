@@ -37,8 +37,8 @@ struct candidate {
     bool is_alias;
     char id[SMPP_MESSAGE_ID_SIZE];
 };
-/* Both ids in all their forms, and an alias each. */
-#define CANDIDATES_MAX (2 * (MESSAGE_ID_FORMS_MAX + 1))
+/* Both ids in all their forms, each with its alias. */
+#define CANDIDATES_MAX (4 * MESSAGE_ID_FORMS_MAX)
 
 /* A query under way. */
 struct lookup {

@@ -1,8 +1,8 @@
 /*
  * Whose receipt it is. An id that Redis does not have is parked and looked up again for 2 s, or
  * while a submit_sm to that very address is under way, until 1 s before the hold ends: receipts
- * overtake responses. At most 8 are parked per bind, so that a stream of unknown ids delays nobody.
- * While Redis can't be asked nothing is published uncorrelated.
+ * overtake responses. Of those that nobody expects at most 8 are parked per bind, so that a stream
+ * of unknown ids delays nobody. While Redis can't be asked nothing is published uncorrelated.
  */
 #include <string.h>
 
@@ -27,12 +27,24 @@ static bool is_expected(const struct delivery *d)
            (d->digests[1] && o->expects(o->arg, d->op, d->digests[1]));
 }
 
+/* Those that are expected are bounded by the submits that are under way; only the others count. */
+static void set_counted(struct delivery *d, bool counted)
+{
+    if (d->is_counted == counted)
+        return;
+    d->is_counted = counted;
+    if (counted)
+        state_of(d)->parked_count[d->bind]++;
+    else
+        state_of(d)->parked_count[d->bind]--;
+}
+
 void dlr_unpark(struct delivery *d)
 {
     if (!d->is_parked)
         return;
     d->is_parked = false;
-    state_of(d)->parked_count[d->bind]--;
+    set_counted(d, false);
     d->dlr->parked--;
     list_remove(&d->parked_link);
 }
@@ -48,52 +60,52 @@ static void settle_unknown(struct delivery *d)
     dlr_publish(d);
 }
 
-/* The place is full: the one that waited longest and is not expected has had its chance. */
+/* The place is full: the one that waited longest has had its chance. */
 static void make_room(struct delivery *newcomer)
 {
-    struct dlr_operator *state = state_of(newcomer);
-    struct delivery *victim = NULL;
-    LIST_FOREACH(it, &state->parked)
+    LIST_FOREACH(it, &state_of(newcomer)->parked)
     {
         struct delivery *d = LIST_ENTRY(it, struct delivery, parked_link);
-        if (d->bind != newcomer->bind || d->awaits_redis)
-            continue;
-        if (!victim)
-            victim = d;
-        if (!is_expected(d)) {
-            victim = d;
-            break;
+        if (d->is_counted && d->bind == newcomer->bind && d != newcomer && !d->awaits_redis) {
+            settle_unknown(d);
+            return;
         }
     }
-    if (victim)
-        settle_unknown(victim);
+}
+
+/* False: there is no place for it. */
+static bool take_place(struct delivery *d)
+{
+    struct dlr_operator *state = state_of(d);
+    bool counts = !is_expected(d);
+    if (counts && !d->is_counted && state->parked_count[d->bind] >= DLR_MAX_PARKED)
+        make_room(d);
+    if (counts && !d->is_counted && state->parked_count[d->bind] >= DLR_MAX_PARKED)
+        return false;
+    set_counted(d, counts);
+    if (d->is_parked)
+        return true;
+    d->is_parked = true;
+    d->dlr->parked++;
+    list_append(&state->parked, &d->parked_link);
+    d->op->counters.dlr_parked += d->was_parked ? 0 : 1;
+    d->was_parked = true;
+    return true;
 }
 
 static bool may_wait(const struct delivery *d)
 {
     int64_t waited = mono_diff_ms(loop_now(d->dlr->options.loop), d->arrived);
-    int64_t left = delivery_hold_left_ms(d) - DLR_MARGIN_MS;
-    if (left <= 0)
+    if (delivery_hold_left_ms(d) <= DLR_MARGIN_MS)
         return false;
     return waited < DLR_LOOKUP_MS || is_expected(d);
 }
 
 static void park(struct delivery *d)
 {
-    struct dlr_operator *state = state_of(d);
-    if (!d->is_parked) {
-        if (state->parked_count[d->bind] >= DLR_MAX_PARKED)
-            make_room(d);
-        if (state->parked_count[d->bind] >= DLR_MAX_PARKED) {
-            settle_unknown(d);
-            return;
-        }
-        d->is_parked = true;
-        state->parked_count[d->bind]++;
-        d->dlr->parked++;
-        list_append(&state->parked, &d->parked_link);
-        d->op->counters.dlr_parked += d->was_parked ? 0 : 1;
-        d->was_parked = true;
+    if (!dlr_receipt_id(d)[0] || !may_wait(d) || !take_place(d)) {
+        settle_unknown(d);
+        return;
     }
     d->phase = DLR_PARKED;
     size_t i = min_size(d->lookups, ARRAY_LEN(lookup_delays_ms) - 1);
@@ -120,10 +132,7 @@ static void on_found(void *arg, enum correlation_result result, const struct cor
             dlr_publish(d);
         break;
     case CORRELATION_MISSING:
-        if (dlr_receipt_id(d)[0] && may_wait(d))
-            park(d);
-        else
-            settle_unknown(d);
+        park(d);
         break;
     case CORRELATION_UNAVAILABLE:
         dlr_unpark(d);

@@ -36,7 +36,7 @@ struct mo_messages;
 struct dlr_operator {
     struct list deliveries; /* all of the operator */
     struct list parked;     /* those in DLR_PARKED or parked once and asking again, oldest first */
-    uint8_t parked_count[DLR_SLICES]; /* per bind */
+    uint8_t parked_count[DLR_SLICES]; /* per bind, without those that are expected */
 };
 
 struct delivery {
@@ -56,6 +56,7 @@ struct delivery {
     enum dlr_phase phase;
     bool awaits_redis; /* an answer will come: not to be freed before */
     bool was_parked, is_parked;
+    bool is_counted;   /* among those parked that nobody expects */
     bool is_tentative; /* a receipt only if it correlates */
     bool correlated;
     unsigned lookups;

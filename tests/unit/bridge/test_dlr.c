@@ -139,6 +139,25 @@ static void test_at_most_eight_are_parked_per_bind(void **state)
     expect_text(r, 14, "messageId", MESSAGE_A); /* behind a stream of unknown ones, at once */
 }
 
+static void test_expected_ones_do_not_count(void **state)
+{
+    struct rig *r = *state;
+    char text[160];
+    r->expects = true;
+    for (int i = 0; i < 30; i++) {
+        snprintf(text, sizeof(text), RECEIPT("x%d", "DELIVRD"), i);
+        receipt(r, text);
+        fake_redis_answer(r->redis);
+    }
+    assert_int_equal(dlr_view(r->dlr).parked, 30);
+    r->expects = false; /* answered, all under other ids */
+    pass_ms(r, 500);
+    assert_int_equal(dlr_view(r->dlr).parked, 8);
+    pass_ms(r, 2000);
+    assert_int_equal(dlr_view(r->dlr).parked, 0);
+    assert_int_equal(fake_js_count(r->js), 30);
+}
+
 static void test_nothing_uncorrelated_while_redis_is_away(void **state)
 {
     struct rig *r = *state;
@@ -369,6 +388,7 @@ int main(void)
         TEST(test_our_own_response_wakes_it_at_once),
         TEST(test_expected_ones_wait_until_near_the_end_of_the_hold),
         TEST(test_at_most_eight_are_parked_per_bind),
+        TEST(test_expected_ones_do_not_count),
         TEST(test_nothing_uncorrelated_while_redis_is_away),
         TEST(test_given_up_when_the_hold_ends),
         TEST(test_a_full_publisher_is_tried_again),

@@ -1,0 +1,201 @@
+"""Receipts in every dialect, early, late, repeated and unknown; what people send; what Redis forgets."""
+import json
+
+import pytest
+
+from harness.process import wait_for
+
+DIALECTS = ("spec full date12 date12-year4 date14 date-zero lower upper minimal shuffled words numeric junk "
+            "tlv bare payload ucs2 nul esm0 esm0-tlv data-sm").split()
+
+
+def events_of(stack, ids, timeout=30):
+    """The events of these messages, by messageId, when all are there."""
+    def there():
+        found = {}
+        for e in stack.dlr_events():
+            found.setdefault(e["messageId"], []).append(e)
+        return found if set(ids) <= set(found) else None
+    return wait_for(there, timeout, "an event for each", 0.1)
+
+
+def test_every_dialect_correlates(stack):
+    for dialect in DIALECTS:
+        stack.mno.control(f"set receipt-dialect {dialect}")
+        ids = stack.send(3, text=f"about {dialect}")
+        for message_id, events in events_of(stack, ids).items():
+            if message_id in ids:
+                assert [e["status"] for e in events] == ["DELIVERED"], (dialect, events)
+                assert events[0]["final"] is True
+                assert events[0]["operatorMessageId"], dialect
+                assert isinstance(events[0]["rawPayload"]["text"], str)
+    stack.wait_acknowledged()
+    assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 0
+    assert stack.mno.stats()["receipts_lost"] == 0
+    assert stack.bridge.metric("smpp_connector_dlr_received_total", status="DELIVERED") == 3 * len(DIALECTS)
+
+
+@pytest.mark.parametrize("response,receipt,dialect", [
+    ("hex", "dec", "respHex"), ("HEX", "padded", "respHex"), ("hex-padded", "dec", "respHex"),
+    ("dec", "HEX", "receiptHex"), ("dec", "padded", "zeros"), ("padded", "dec", "zeros"), ("HEX", "hex", "case"),
+    ("uuid", "same", "exact"), ("long", "same", "exact")])
+def test_ids_in_two_spellings(make_stack, response, receipt, dialect):
+    stack = make_stack(mno_options=["--id-format", response, "--receipt-id-format", receipt,
+                                    "--id-start", str(0xabcd01)]).start()
+    ids = stack.send(20)
+    events = events_of(stack, ids)
+    assert sum(len(e) for e in events.values()) == 20
+    detail = stack.bridge.json(f"/sessions/{stack.ids[0]}")["receipts"]["messageIds"]
+    assert detail["dialect"] == dialect
+    assert detail["ambiguous"] == detail["otherDestination"] == 0
+    assert stack.redis.command("GET", "smpp:dialect:{%s}" % stack.ids[0]).decode() == dialect
+
+
+def test_states_and_errors(stack):
+    expected = {"DELIVRD": "DELIVERED", "UNDELIV": "UNDELIVERABLE", "EXPIRED": "EXPIRED", "DELETED": "DELETED",
+                "ACCEPTD": "ACCEPTED", "UNKNOWN": "UNKNOWN", "REJECTD": "REJECTED"}
+    for stat, status in expected.items():
+        stack.mno.control(f"set receipt-states {stat}:100")
+        (message_id,) = stack.send(1)
+        (event,) = events_of(stack, [message_id])[message_id]
+        assert (event["stat"], event["status"]) == (stat, status)
+        assert (event["deliveredAt"] is not None) == (status == "DELIVERED")
+        assert event["errorCode"] == event["smppErrorCode"]
+
+
+def test_receipts_before_their_response(make_stack):
+    stack = make_stack(mno_options=["--receipt-before-response", "on", "--latency-ms", "700"]).start()
+    ids = stack.send(30)
+    events = events_of(stack, ids)
+    assert all(len(events[i]) == 1 for i in ids)
+    assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 0
+    assert stack.bridge.metric("smpp_connector_dlr_parked_total") > 0
+
+
+def test_repeated_receipts_are_one_event(make_stack):
+    stack = make_stack(mno_options=["--receipt-duplicates", "100%"]).start()
+    ids = stack.send(50)
+    events_of(stack, ids)
+    wait_for(lambda: stack.mno.stats()["receipts_acked"] >= 100, 20, "both copies answered", 0.1)
+    assert len(stack.dlr_events()) == 50
+    assert stack.bridge.metric("smpp_connector_dlr_duplicate_total") == 50
+
+
+def test_unknown_ids_are_told_without_a_message_and_stall_nobody(stack):
+    events_of(stack, stack.send(1))
+    for i in range(40):
+        text = f"id:nobody{i} sub:001 dlvrd:001 submit date:2604181000 done date:2604181001 stat:DELIVRD err:000 text:"
+        stack.mno.control("send " + deliver_sm(text, 900000 + i).hex())
+    ids = stack.send(20)
+    events_of(stack, ids, timeout=2)
+    events = wait_for(lambda: (lambda e: e if len(e) == 61 else None)(stack.dlr_events()), 20, "61 events", 0.1)
+    unknown = [e for e in events if e["messageId"] is None]
+    assert len(unknown) == 40
+    assert {e["operatorMessageId"] for e in unknown} == {f"nobody{i}" for i in range(40)}
+    assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 40
+
+
+def deliver_sm(text, sequence, esm_class=4, source="99970000001", dest="1234"):
+    body = b"\0" + b"\1\1" + source.encode() + b"\0" + b"\0\1" + dest.encode() + b"\0"
+    body += bytes([esm_class, 0, 0]) + b"\0\0" + bytes([0, 0, 0, 0, len(text)]) + text.encode()
+    return b"".join(n.to_bytes(4, "big") for n in (16 + len(body), 5, 0, sequence)) + body
+
+
+def test_nothing_uncorrelated_while_redis_is_away(make_stack):
+    stack = make_stack(mno_options=["--receipt-delay-ms", "1500"], bridge_settings={"DELIVER_HOLD_MS": "20000"}).start()
+    ids = stack.send(10)
+    stack.wait_acknowledged()  # so the correlations are stored
+    stack.redis.pause()
+    wait_for(lambda: stack.bridge.metric("smpp_connector_dlr_under_way") == 10, 15, "receipts wait", 0.05)
+    wait_for(lambda: stack.bridge.metric("smpp_connector_redis_connected") == 0, 15, "Redis is given up", 0.05)
+    assert stack.dlr_events() == []
+    stack.redis.resume()
+    events = events_of(stack, ids)
+    assert None not in events
+    assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 0
+
+
+def test_a_lost_correlation_costs_the_message_id_and_no_receipt(make_stack):
+    stack = make_stack(mno_options=["--receipt-delay-ms", "1500"]).start()
+    stack.send(5)
+    stack.wait_acknowledged()
+    assert stack.redis.command("FLUSHALL") == "OK"
+    events = wait_for(lambda: (lambda e: e if len(e) == 5 else None)(stack.dlr_events()), 20, "5 events", 0.1)
+    assert all(e["messageId"] is None for e in events)
+
+
+def test_correlations_have_the_documented_form(stack):
+    ids = stack.send(3)
+    events = events_of(stack, ids)
+    for message_id in ids:
+        key = "smpp:dlr:{%s}:%s" % (stack.ids[0], events[message_id][0]["operatorMessageId"])
+        assert stack.redis.command("GET", key).decode().split(" ")[0] == message_id
+        assert 259100 < stack.redis.command("TTL", key) <= 259200
+
+
+def test_segments_have_an_event_each(stack):
+    (message_id,) = stack.send(1, text="x" * 400)
+    events = wait_for(lambda: (lambda e: e if len(e) == 3 else None)(stack.dlr_events()), 20, "3 events", 0.1)
+    assert {e["messageId"] for e in events} == {message_id}
+    assert sorted((e["segment"], e["segments"]) for e in events) == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_one_event_for_all_segments(make_stack):
+    stack = make_stack()
+    stack.operator_settings = {stack.ids[0]: {"receiptPolicy": "aggregate"}}
+    stack.start()
+    ids = stack.send(5, text="x" * 400)
+    events = events_of(stack, ids)
+    wait_for(lambda: stack.mno.stats()["receipts_acked"] == 15, 20, "all receipts are answered", 0.1)
+    assert all(len(events[i]) == 1 and "segment" not in events[i][0] for i in ids)
+    assert len(stack.dlr_events()) == 5
+
+
+def test_what_people_send_is_refused_without_a_subject(stack):
+    assert stack.mno.control("mo 99970000001 1234 STOP").get("error") is None
+    wait_for(lambda: stack.mno.stats()["mo_lost"] == 1, 15, "refused for good", 0.1)
+    assert stack.bridge.metric("smpp_connector_mo_refused_total") == 1
+    assert stack.dlr_events() == []
+
+
+def test_what_people_send_is_published(make_stack):
+    stack = make_stack(bridge_settings={"MO_SUBJECT": "sms.mo.inbound"})
+    stack.start_servers()
+    stack.client.create_stream("MO", ["sms.mo.inbound"])
+    stack.start_mno()
+    stack.agent.start()
+    stack.bridge = stack.make_bridge().start()
+    stack.bridge.wait_ready()
+    stack.mno.control("mo 99970000001 1234 STOP please")
+    (message,) = wait_for(lambda: stack.client.read_stream("MO"), 15, "the message", 0.1)
+    event = message.json()
+    assert event["text"].startswith("STOP")
+    assert (event["from"], event["to"], event["operatorId"]) == ("99970000001", "1234", stack.ids[0])
+    wait_for(lambda: stack.mno.stats()["mo_acked"] == 1, 15, "answered", 0.1)
+    log = "\n".join(stack.bridge.lines)
+    assert "STOP" not in log and "99970000001" not in log
+
+
+def test_the_trace_of_the_command_is_on_its_events(stack):
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    from harness.stack import command
+    c = command(stack.ids[0])
+    stack.client.store(f"smpp.operator.{stack.ids[0]}", json.dumps(c), headers={"traceparent": trace})
+    wait_for(stack.dlr_events, 15, "the event")
+    (message,) = stack.client.read_stream("DLR_EVENTS")
+    assert message.headers["traceparent"] == trace
+    assert message.headers["Nats-Msg-Id"] == message.json()["eventId"]
+
+
+def test_held_receipts_survive_the_bridge(make_stack):
+    stack = make_stack(mno_options=["--receipt-delay-ms", "1000"], bridge_settings={"DELIVER_HOLD_MS": "20000"}).start()
+    ids = stack.send(50)
+    stack.wait_acknowledged()
+    stack.bridge.kill()
+    wait_for(lambda: stack.mno.stats()["receipts_sent"] >= 50, 15, "receipts are sent", 0.05)
+    stack.restart_bridge()
+    events = events_of(stack, ids)
+    assert all(len(events[i]) == 1 for i in ids)
+    wait_for(lambda: stack.mno.stats()["receipts_acked"] == 50, 15, "answered", 0.05)
+    assert stack.mno.stats()["binds"] == 1
+    assert stack.mno.stats()["receipts_sent"] == 50
