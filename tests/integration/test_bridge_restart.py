@@ -1,0 +1,160 @@
+"""The bridge dies at any instant, is paused, is told to end: nothing is lost, nothing is sent twice, and no bind
+notices."""
+import random
+import time
+
+from harness.process import wait_for
+from harness.smsc import SUBMIT_SM, Smsc
+
+LOAD = {"mno_options": ["--detect-duplicates", "token", "--latency-ms", "0-30", "--receipt-delay-ms", "100-300"], "tps": 600}
+
+
+def unique(i):
+    return f"id:{i:06d} and some words"
+
+
+def all_sent_once(stack, count):
+    wait_for(lambda: len(stack.dlr_events()) >= count, 90, f"{count} events", 0.2)
+    stack.wait_acknowledged()
+    stats = stack.mno.stats()
+    assert stats["submits"] == count and stats["duplicates"] == 0, stats
+    assert stats["binds"] == 1
+
+
+def test_killed_at_many_instants(make_stack):
+    stack = make_stack(**LOAD).start()
+    rng = random.Random(4)
+    ids = stack.send(2500, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 10, 20, "the first ones are sent")
+    for _ in range(12):
+        time.sleep(rng.uniform(0.01, 0.35))
+        stack.restart_bridge()
+    stack.bridge.wait_ready()
+    all_sent_once(stack, 2500)
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+
+
+def test_outcomes_of_a_dead_bridge_are_settled_without_redelivery(make_stack):
+    stack = make_stack(mno_options=["--latency-ms", "1500", "--receipt-delay-ms", "3000"]).start()
+    ids = stack.send(50)
+    wait_for(lambda: stack.mno.stats()["submits"] == 50, 20, "all are in flight")
+    stack.bridge.kill()
+    time.sleep(2)  # the answers come while no bridge is there
+    began = time.monotonic()
+    stack.restart_bridge()
+    stack.wait_acknowledged(timeout=8)
+    assert time.monotonic() - began < 8, "sooner than AckWait: from the contexts alone"
+    wait_for(lambda: len(stack.dlr_events()) == 50, 20, "50 events", 0.1)
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+    assert stack.mno.stats()["submits"] == 50
+
+
+def test_half_a_long_message_is_completed_with_the_same_reference(make_stack):
+    smsc = Smsc()
+    held = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: held.append((c, p))
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings={"WINDOW_SIZE": 2}).start()
+    stack.send(1, text="0123456789" * 58)
+    wait_for(lambda: len(held) == 2, 20, "two segments are sent")
+    stack.restart_bridge()
+    stack.bridge.wait_ready()
+    smsc.handlers.pop(SUBMIT_SM)
+    for c, p in held:
+        smsc.answer(c, p)
+    submits = wait_for(lambda: (lambda s: s if len(s) == 4 else None)(
+        [p.fields()["short_message"] for p in smsc.connections[0].received if p.command == SUBMIT_SM]),
+        40, "four segments", 0.1)
+    stack.wait_acknowledged()
+    assert len({m[:4] for m in submits}) == 1, "one reference"
+    assert [m[5] for m in submits] == [1, 2, 3, 4]
+    assert b"".join(m[6:] for m in submits) == b"0123456789" * 58
+    smsc.close()
+
+
+def test_first_submit_after_a_start(make_stack):
+    stack = make_stack().start()
+    stack.send(1)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 10, "the share of the limit is known", 0.005)
+    stack.bridge.kill()
+    stack.send(1)
+    began = time.monotonic()
+    stack.restart_bridge()
+    wait_for(lambda: stack.mno.stats()["submits"] == 2, 10, "it is sent", 0.005)
+    took = time.monotonic() - began
+    print(f"from the start of the process to its first submit_sm: {took * 1000:.0f} ms")
+    assert took < 1.5
+
+
+def test_paused_while_another_attaches_does_no_harm(make_stack):
+    stack = make_stack(**LOAD).start()
+    ids = stack.send(1500, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 100, 20, "some are sent")
+    old = stack.bridge
+    old.pause()
+    paused = time.monotonic()
+    stack.bridge = stack.make_bridge("bridge-2")
+    stack.bridge.start()
+    stack.bridge.wait_ready()
+    wait_for(lambda: stack.mno.stats()["submits"] > 600, 30, "the new one sends")
+    wait_for(lambda: time.monotonic() - paused > 6.5, 10, "the pause is long enough to be noticed")
+    old.resume()
+    assert old.wait(10) == 75
+    all_sent_once(stack, 1500)
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+
+
+def test_sigterm_alone_is_quick_and_drops_no_bind(make_stack):
+    stack = make_stack(**LOAD).start()
+    ids = stack.send(1500, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 100, 20, "some are sent")
+    began = time.monotonic()
+    assert stack.bridge.stop() == 0
+    assert time.monotonic() - began < 4.5
+    assert stack.mno.stats()["unbinds"] == 0
+    stack.restart_bridge()
+    all_sent_once(stack, 1500)
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+
+
+def test_second_sigterm_hurries(make_stack):
+    stack = make_stack(mno_options=["--latency-ms", "20000"]).start()
+    stack.send(5)
+    wait_for(lambda: stack.mno.stats()["submits"] == 5, 20, "they are in flight")
+    stack.bridge.send_signal(15)
+    stack.bridge.wait_line("the bridge stops")
+    began = time.monotonic()
+    stack.bridge.send_signal(15)
+    assert stack.bridge.wait(5) == 0
+    assert time.monotonic() - began < 2
+
+
+def test_ctl_restart_starts_anew_in_the_same_process(make_stack):
+    stack = make_stack(**LOAD).start()
+    ids = stack.send(1000, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 100, 20, "some are sent")
+    pid = stack.bridge.pid
+    since = len(stack.bridge.lines)
+    assert stack.bridge.ctl("restart").returncode == 0
+    stack.bridge.wait_line("the bridge starts", since=since)
+    all_sent_once(stack, 1000)
+    assert stack.bridge.pid == pid and stack.bridge.alive()
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+
+
+def test_both_are_told_to_end_under_load(make_stack):
+    stack = make_stack(**LOAD).start()
+    ids = stack.send(1200, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 200, 20, "some are sent")
+    stack.bridge.send_signal(15)
+    stack.agent.send_signal(15)
+    assert stack.agent.wait(40) == 0
+    assert stack.bridge.wait(20) == 0
+    assert stack.mno.stats()["unbinds"] == 1
+    statuses = [e["status"] for e in stack.health_events()]
+    assert statuses == ["BOUND", "UNBOUND"]
+    stack.agent.start()
+    stack.restart_bridge()
+    wait_for(lambda: len(stack.dlr_events()) >= 1200, 90, "1200 events", 0.2)
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["submits"] == 1200 and stack.mno.stats()["duplicates"] == 0
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
