@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps README.md's settings tables equal to what the programs print with --print-settings.
+"""Keeps the READMEs' settings tables equal to what the programs print with --print-settings.
 
 settings_table.py BUILD_DIR          checks
 settings_table.py BUILD_DIR --write  writes them anew"""
@@ -9,12 +9,12 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-README = os.path.join(ROOT, "README.md")
+READMES = [os.path.join(ROOT, *parts) for parts in (["README.md"], ["session-agent", "README.md"])]
 
 
-def main():
-    build = sys.argv[1]
-    with open(README, encoding="utf-8") as f:
+def keep(build, path):
+    """True: the file's tables are what the programs print."""
+    with open(path, encoding="utf-8") as f:
         text = f.read()
 
     def table(match):
@@ -23,12 +23,16 @@ def main():
         return f"<!-- settings: {match.group(1)} -->\n{out.strip()}\n<!-- end -->"
     fresh = re.sub(r"<!-- settings: (\S+) -->\n.*?<!-- end -->", table, text, flags=re.S)
     if "--write" in sys.argv:
-        with open(README, "w", encoding="utf-8") as f:
+        with open(path, "w", encoding="utf-8") as f:
             f.write(fresh)
-        return 0
-    same = fresh == text
-    print(f"settings tables of README.md: {int(same)} passed, {int(not same)} failed")
-    return 0 if same else 1
+        return True
+    return fresh == text
+
+
+def main():
+    same = [keep(sys.argv[1], path) for path in READMES]
+    print(f"settings tables of READMEs: {sum(same)} passed, {len(same) - sum(same)} failed")
+    return 0 if all(same) else 1
 
 
 if __name__ == "__main__":

@@ -250,6 +250,25 @@ static void prints_the_table(void **state)
     assert_string_equal(session_fsm_state_name(SESSION_STATE_COUNT), "?");
 }
 
+static void the_readme_has_the_table(void **state)
+{
+    (void)state;
+    char *text = NULL, *readme = NULL;
+    size_t len = 0, readme_len = 0;
+    FILE *out = open_memstream(&text, &len);
+    fputs("<!-- state machine -->\n", out);
+    session_fsm_print(out);
+    fputs("<!-- end -->\n", out);
+    fclose(out);
+    FILE *in = fopen(README_PATH, "r");
+    assert_non_null(in);
+    assert_true(getdelim(&readme, &readme_len, 0, in) > 0);
+    fclose(in);
+    assert_non_null(strstr(readme, text));
+    free(text);
+    free(readme);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +278,7 @@ int main(void)
         cmocka_unit_test(stories),
         cmocka_unit_test(refusals_wait_as_their_class_says),
         cmocka_unit_test(prints_the_table),
+        cmocka_unit_test(the_readme_has_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
