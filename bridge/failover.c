@@ -117,7 +117,7 @@ static bool is_untouched(const struct mt *mt)
     int64_t now_ms = clock_wall_ms();
     for (size_t i = 0; i < mt->segment_count; i++) {
         const struct mt_segment *s = &mt->segments[i];
-        fresh += s->state == SEGMENT_UNKNOWN && now_ms >= s->rests_until_ms;
+        fresh += s->state == SEGMENT_UNKNOWN && mt_settle_has_rested(s, now_ms);
     }
     return fresh == mt->segment_count;
 }

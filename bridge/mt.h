@@ -46,12 +46,13 @@ struct mt;
 
 struct mt_segment {
     struct mt *mt;
-    uint8_t number;         /* 1 … n */
-    uint8_t state;          /* enum mt_segment_state */
-    uint8_t attempt;        /* of its key */
-    uint8_t refusals;       /* that count towards maxAttempts */
-    uint8_t resubmits;      /* after an unknown outcome */
-    int64_t rests_until_ms; /* UNKNOWN: wall time */
+    uint8_t number;     /* 1 … n */
+    uint8_t state;      /* enum mt_segment_state */
+    uint8_t attempt;    /* of its key */
+    uint8_t refusals;   /* that count towards maxAttempts */
+    uint8_t resubmits;  /* after an unknown outcome */
+    uint8_t bind;       /* UNKNOWN: over which it was sent */
+    int64_t unknown_ms; /* UNKNOWN: wall time since */
     char operator_message_id[SMPP_MESSAGE_ID_SIZE];
 };
 

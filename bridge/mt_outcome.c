@@ -196,10 +196,24 @@ static void refused(struct mt_segment *s, const struct ipc_outcome *r)
 /* --- unknown
  * -------------------------------------------------------------------------------------- */
 
-/* A time-out comes when its time is over; when the connection dies, sooner. */
-static bool connection_was_lost(const struct mt_operator *mo, const struct ipc_outcome *r)
+/* The session that it was sent over still stands: its answer may yet come. */
+static bool may_be_answered(const struct mt_segment *s)
 {
-    return (int64_t)r->latency_us < mo->op->settings.submit_timeout_ms * 1000;
+    const struct operator* op = s->mt->owner->op;
+    for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
+        const struct operator_session *row = &op->rows[i];
+        bool bound = row->state == IPC_SESSION_BOUND || row->state == IPC_SESSION_FAILBACK;
+        if (row->present && row->bind == s->bind && row->bind_mode != IPC_BIND_RECEIVER && bound &&
+            row->last_bound_ms <= s->unknown_ms)
+            return true;
+    }
+    return false;
+}
+
+bool mt_settle_has_rested(const struct mt_segment *s, int64_t now_ms)
+{
+    int64_t rest_ms = retry_policy_rest_ms(!may_be_answered(s), s->unknown_ms, s->mt->not_after_ms);
+    return now_ms >= s->unknown_ms + rest_ms;
 }
 
 static void unknown(struct mt_segment *s, const struct ipc_outcome *r)
@@ -211,8 +225,8 @@ static void unknown(struct mt_segment *s, const struct ipc_outcome *r)
         end_by_segment(s, MT_END_UNKNOWN, 0, "its outcome at the MNO is unknown");
         return;
     }
-    s->rests_until_ms =
-        r->at_ms + retry_policy_rest_ms(connection_was_lost(mo, r), r->at_ms, mt->not_after_ms);
+    s->bind = r->bind;
+    s->unknown_ms = r->at_ms;
     mt_set_segment_state(s, SEGMENT_UNKNOWN);
 }
 
@@ -227,7 +241,7 @@ static void resubmit_rested(struct mt *mt, int64_t now_ms)
     bool changed = false;
     for (size_t i = 0; i < mt->segment_count; i++) {
         struct mt_segment *s = &mt->segments[i];
-        if (s->state != SEGMENT_UNKNOWN || now_ms < s->rests_until_ms)
+        if (s->state != SEGMENT_UNKNOWN || !mt_settle_has_rested(s, now_ms))
             continue;
         resubmit(s);
         changed = true;

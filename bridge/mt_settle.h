@@ -11,6 +11,9 @@
  */
 
 void mt_settle_outcome(struct mt_segment *segment, const struct ipc_outcome *r);
+/* An unknown outcome has rested long enough to be sent again: its session is gone, or patience is
+ * over. */
+bool mt_settle_has_rested(const struct mt_segment *segment, int64_t now_ms);
 /* The next stage, from the states of its segments. */
 void mt_settle_advance(struct mt *mt);
 /* Unknown outcomes that rested long enough, correlations that Redis did not take, texts that do not

@@ -1,0 +1,183 @@
+"""What follows from each answer to a submit_sm: again, given up, or asked about."""
+import time
+
+import pytest
+
+from harness.process import wait_for
+from harness.smsc import RESP, SUBMIT_SM, Smsc, pdu
+from harness.stack import now_iso
+
+FAST = {"RECONNECT_MIN_MS": 200, "RECONNECT_MAX_MS": 800, "SUBMIT_TIMEOUT_MS": 1500}
+
+
+@pytest.fixture
+def smsc():
+    made = Smsc()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def scripted(make_stack, smsc):
+    def start(**settings):
+        stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings=FAST)
+        if settings:
+            stack.operator_settings[stack.ids[0]] = settings
+        return stack.start()
+    return start
+
+
+def refuse(smsc, *statuses):
+    """The first answers carry these statuses, the rest are good; None: silence."""
+    left = list(statuses)
+
+    def handler(connection, p):
+        status = left.pop(0) if left else 0
+        if status is not None:
+            smsc.answer(connection, p, status)
+    smsc.handlers[SUBMIT_SM] = handler
+
+
+def one_event(stack, timeout=20):
+    events = wait_for(stack.dlr_events, timeout, "an event", 0.05)
+    assert len(events) == 1
+    return events[0]
+
+
+def test_transient_refusals_are_tried_again_in_place(scripted, smsc):
+    refuse(smsc, 0x08, 0x08)
+    stack = scripted()
+    stack.send(1)
+    stack.wait_acknowledged()
+    times = [p.at for p in smsc.submits()]
+    assert len(times) == 3
+    assert 0.9 < times[1] - times[0] < 2 and 1.9 < times[2] - times[1] < 4, "the pauses grow"
+    assert len({p.body for p in smsc.submits()}) == 1, "the very same body"
+    assert stack.bridge.metric("smpp_connector_submit_sm_total", status="error") == 2
+    assert stack.bridge.metric("smpp_connector_submit_sm_total", status="success") == 1
+
+
+def test_throttled_is_no_attempt(scripted, smsc):
+    refuse(smsc, 0x58, 0x58, 0x14)
+    stack = scripted(maxAttempts=1)
+    stack.send(1)
+    stack.wait_acknowledged()
+    assert len(smsc.submits()) == 4
+    assert stack.bridge.metric("smpp_connector_submit_sm_total", status="throttled") == 3
+
+
+def test_attempts_are_bounded_and_the_event_carries_the_status(scripted, smsc):
+    refuse(smsc, *[0x08] * 10)
+    stack = scripted(maxAttempts=2)
+    (message_id,) = stack.send(1)
+    event = one_event(stack)
+    assert event["messageId"] == message_id
+    assert (event["status"], event["source"], event["errorCode"]) == ("REJECTED", "SUBMIT", "0x00000008")
+    assert "RSYSERR" in event["reason"]
+    stack.wait_acknowledged()
+    assert len(smsc.submits()) == 2
+
+
+def test_no_time_for_another_attempt_is_expired(scripted, smsc):
+    refuse(smsc, *[0x08] * 10)
+    stack = scripted()
+    stack.send(1, expiresAt=now_iso(7))
+    event = one_event(stack)
+    assert (event["status"], event["errorCode"]) == ("EXPIRED", "0x00000008")
+    stack.wait_acknowledged()
+
+
+def test_status_classes_are_the_operators(scripted, smsc):
+    refuse(smsc, 0x0B, 0x45)
+    stack = scripted(statusClasses={"0x0B": "retry", "0x45": "permanent"})
+    stack.send(1)
+    assert one_event(stack)["errorCode"] == "0x00000045"
+    assert len(smsc.submits()) == 2
+
+
+def test_a_refused_segment_is_sent_again_alone(scripted, smsc):
+    stack = scripted()
+    refuse(smsc, 0, 0x08)
+    stack.send(1, text="0123456789" * 45)  # three segments
+    stack.wait_acknowledged()
+    parts = [p.fields()["short_message"][5] for p in smsc.submits()]
+    assert parts == [1, 2, 3, 2]
+
+
+def test_a_permanent_refusal_of_a_segment_names_it(scripted, smsc):
+    stack = scripted()
+    refuse(smsc, 0, 0x0B)
+    (message_id,) = stack.send(1, text="0123456789" * 45)
+    event = one_event(stack)
+    assert event["messageId"] == message_id and event["status"] == "REJECTED"
+    assert (event["segment"], event["segments"]) == (2, 3)
+    stack.wait_acknowledged()
+
+
+def test_a_bind_that_is_no_good_is_made_anew(scripted, smsc):
+    stack = scripted()
+    refuse(smsc, 0x04)
+    stack.send(1)
+    stack.wait_acknowledged()
+    assert len(smsc.submits()) == 2
+    assert len(smsc.binds()) == 2
+
+
+def test_a_lost_connection_is_resubmitted_at_once_and_only_once(scripted, smsc):
+    stack = scripted()
+    smsc.handlers[SUBMIT_SM] = lambda c, p: c.close(reset=True)
+    (message_id,) = stack.send(1)
+    event = one_event(stack, 30)
+    assert event["messageId"] == message_id
+    assert (event["status"], event["source"]) == ("UNKNOWN", "CONNECTOR")
+    stack.wait_acknowledged()
+    assert len(smsc.submits()) == 2
+    assert smsc.submits()[1].at - smsc.submits()[0].at < 5
+
+
+def test_unknown_is_reported_where_the_operator_wants_that(scripted, smsc):
+    stack = scripted(onUnknown="report")
+    refuse(smsc, None)
+    stack.send(1)
+    event = one_event(stack)
+    assert (event["status"], event["source"]) == ("UNKNOWN", "CONNECTOR")
+    stack.wait_acknowledged()
+    assert len(smsc.submits()) == 1
+
+
+def test_on_a_session_that_stays_up_patience_comes_first(scripted, smsc):
+    stack = scripted()
+    refuse(smsc, None)
+    stack.send(1, expiresAt=now_iso(12))
+    stack.wait_acknowledged()
+    first, second = smsc.submits()
+    assert 4.5 < second.at - first.at < 9, "half of what was left of its life"
+
+
+def test_a_late_answer_settles_what_rests(scripted, smsc):
+    stack = scripted()
+    held = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: held.append((c, p))
+    stack.send(1)
+    wait_for(lambda: stack.bridge.metric("smpp_connector_submit_unknown_total") == 1, 20, "it is unknown")
+    c, p = held[0]
+    c.send(pdu(SUBMIT_SM | RESP, 0, p.sequence, b"late-id\0"))
+    stack.wait_acknowledged()
+    assert len(smsc.submits()) == 1
+    keys = stack.redis.command("KEYS", "smpp:dlr:*")
+    assert any(b"late-id" in (k if isinstance(k, bytes) else k.encode()) for k in keys)
+
+
+def test_expiry_while_unbound_is_reported_within_seconds(make_stack):
+    smsc = Smsc()
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings=FAST).start()
+    smsc.close()
+    wait_for(lambda: stack.bridge.sessions()[0]["state"] != "BOUND", 10, "the bind is lost")
+    began = time.monotonic()
+    ids = stack.send(3, expiresAt=now_iso(2))
+    wait_for(lambda: len(stack.dlr_events()) == 3, 15, "three events", 0.05)
+    assert time.monotonic() - began < 6
+    assert {e["status"] for e in stack.dlr_events()} == {"EXPIRED"}
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+    stack.wait_acknowledged()
+    assert stack.client.stream_messages_count("DEAD_LETTERS") == 3
