@@ -1,0 +1,133 @@
+"""Two instances share one operator's limit through Redis: never above it, and nobody starves."""
+import json
+import os
+import time
+
+from harness.process import wait_for
+from harness.programs import Agent
+
+LIMIT = 60
+
+
+def history_times(stack):
+    """Arrival times of submit_sm at the MNO, seconds."""
+    stack.mno.control("history flush")
+    times = []
+    with open(stack.history, encoding="utf-8") as f:
+        for line in f:
+            entry = json.loads(line)
+            if entry["d"] == "in" and entry["c"] == "submit_sm":
+                times.append(entry["t"] / 1e9)
+    return times
+
+
+def most_in_a_second(times):
+    times = sorted(times)
+    best = first = 0
+    for last, t in enumerate(times):
+        while t - times[first] >= 1.0:
+            first += 1
+        best = max(best, last - first + 1)
+    return best
+
+
+class Pair:
+    """Two pods, as far as an operator can see: agent and bridge each, one NATS, one Redis, one MNO."""
+
+    def __init__(self, make_stack, **settings):
+        self.stack = make_stack(tps=LIMIT, bridge_settings={"INSTANCE_ID": "pod-0", **settings})
+        self.stack.history = os.path.join(self.stack.directory, "history.jsonl")
+        self.stack.mno.argv += ["--history", self.stack.history]
+        self.stack.start()
+        self.agent = Agent(os.path.join(self.stack.directory, "agent1"))
+        self.bridge = None
+        self.settings = settings
+
+    def start_second(self):
+        if not self.agent.popen or not self.agent.alive():
+            self.agent.start()
+        self.bridge = self.stack.make_bridge("bridge1", IPC_URL=self.agent.ipc_url, INSTANCE_ID="pod-1",
+                                             **self.settings)
+        self.bridge.start()
+        self.bridge.wait_ready()
+
+    def stop(self):
+        for process in (self.bridge, self.agent):
+            if process is not None and process.popen is not None and process.alive():
+                process.kill()
+
+    def effective(self):
+        return [b.metric("smpp_connector_tps_effective") for b in (self.stack.bridge, self.bridge) if b and b.alive()]
+
+
+def test_an_instance_comes_and_goes(make_stack):
+    pair = Pair(make_stack)
+    stack = pair.stack
+    try:
+        wait_for(lambda: pair.effective() == [LIMIT], 15, "the first has all of it", 0.05)
+        stack.send(4000)
+        wait_for(lambda: stack.mno.stats()["submits"] > LIMIT * 2, 15, "it sends", 0.05)
+        pair.start_second()
+        wait_for(lambda: pair.effective() == [LIMIT / 2, LIMIT / 2], 15, "half each", 0.05)
+        at = stack.mno.stats()["submits"]
+        wait_for(lambda: stack.mno.stats()["submits"] >= at + 5 * LIMIT, 15, "both send", 0.05)
+        detail = pair.bridge.json(f"/sessions/{stack.ids[0]}")["tps"]
+        assert (detail["instances"], detail["limit"], detail["share"]) == (2, LIMIT, LIMIT / 2)
+
+        # Redis away: both go on with what they have, and not more.
+        stack.redis.kill()
+        at, began = stack.mno.stats()["submits"], time.monotonic()
+        wait_for(lambda: stack.mno.stats()["submits"] >= at + 4 * LIMIT, 15, "both send without Redis", 0.05)
+        assert time.monotonic() - began > 3.5
+        stack.redis.start()  # and back, empty
+        wait_for(lambda: all(b.metric("smpp_connector_redis_connected") for b in (stack.bridge, pair.bridge)), 15,
+                 "Redis is back", 0.05)
+        at = stack.mno.stats()["submits"]
+        wait_for(lambda: stack.mno.stats()["submits"] >= at + 5 * LIMIT, 15, "both send", 0.05)
+        assert pair.effective() == [LIMIT / 2, LIMIT / 2]
+
+        # A bridge dies and comes back: its part is still its own.
+        stack.restart_bridge().wait_ready()
+        wait_for(lambda: pair.effective() == [LIMIT / 2, LIMIT / 2], 15, "half each again", 0.05)
+        at = stack.mno.stats()["submits"]
+        wait_for(lambda: stack.mno.stats()["submits"] >= at + 5 * LIMIT, 15, "both send", 0.05)
+        times = history_times(stack)
+        assert len(times) > 10 * LIMIT
+        assert most_in_a_second(times) <= LIMIT
+    finally:
+        pair.stop()
+
+
+def test_a_new_limit_applies_within_a_second(make_stack):
+    stack = make_stack(tps=50, bridge_settings={"CREDENTIALS_REFRESH_MS": "200"}).start()
+    wait_for(lambda: stack.bridge.metric("smpp_connector_tps_effective") == 50, 15, "50", 0.05)
+    for limit in (20, 0, 80):
+        stack.mgmt.change(stack.ids[0], tpsLimit=limit)
+        wait_for(lambda: stack.bridge.metric("smpp_connector_tps_pacer_limit") == limit, 3, f"{limit}", 0.05)
+    for absurd in (-1, "many", None, 10 ** 9):
+        stack.mgmt.change(stack.ids[0], tpsLimit=absurd)
+        failed = stack.bridge.metric("smpp_connector_credentials_failed_total")
+        wait_for(lambda: stack.bridge.metric("smpp_connector_credentials_failed_total") > failed, 5, "refused", 0.05)
+        assert stack.bridge.metric("smpp_connector_tps_effective") == 80
+    assert stack.mno.stats()["binds"] == 1
+
+
+def test_the_operators_own_setting_lowers_it(make_stack):
+    stack = make_stack(tps=50)
+    stack.operator_settings = {stack.ids[0]: {"tpsLimit": 7}}
+    stack.start()
+    wait_for(lambda: stack.bridge.metric("smpp_connector_tps_effective") == 7, 15, "7", 0.05)
+    stack.write_operators(tpsLimit=9)
+    wait_for(lambda: stack.bridge.metric("smpp_connector_tps_effective") == 9, 15, "9", 0.05)
+    assert stack.mno.stats()["binds"] == 1
+
+
+def test_an_operator_that_takes_less_than_it_promised(make_stack):
+    stack = make_stack(tps=100, mno_options=["--max-tps", "40"]).start()
+    stack.send(600)
+    stack.wait_acknowledged(60)
+    stats = stack.mno.stats()
+    assert stats["submits_accepted"] == 600
+    assert stack.bridge.metric("smpp_connector_tps_slow_downs_total") > 0
+    assert stack.bridge.metric("smpp_connector_submit_sm_total", status="throttled") > 0
+    assert stats["submits_throttled"] < 300
