@@ -187,7 +187,6 @@ static void test_addresses_that_cannot_work(void **state)
          "room for 107"},
         {"ipc:///nonexistent-directory/x", "/nonexistent-directory: No such file"},
         {"ipc:///etc/hostname/x", "not a directory"},
-        {"ipc:///etc/hostname", "is no socket"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct ipc_channel_events events = events_of(&agent);
@@ -199,6 +198,20 @@ static void test_addresses_that_cannot_work(void **state)
         if (!strstr(error, cases[i].says))
             fail_msg("%s: %s", cases[i].url, error);
     }
+}
+
+static void test_a_file_that_is_no_socket_is_left_alone(void **state)
+{
+    (void)state;
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    struct ipc_channel_events events = events_of(&agent);
+    uint32_t uid = getuid();
+    assert_int_equal(
+        ipc_channel_listen(loop, url, &uid, 1, &events, &agent.channel, error, sizeof(error)), -1);
+    assert_non_null(strstr(error, "is there and is no socket"));
+    assert_int_equal(access(path, F_OK), 0);
 }
 
 static void test_a_second_listener_is_refused_by_the_lock(void **state)
@@ -274,7 +287,7 @@ static void test_connecting_and_closing_costs_no_descriptors(void **state)
     }
     for (int i = 0; i < 1000 && harness_open_descriptors() > before; i++)
         harness_turn_for(loop, 10);
-    assert_int_equal(harness_open_descriptors(), before);
+    assert_true(harness_open_descriptors() <= before);
     assert_true(harness_until(loop, &agent.downs, agent.ups, DEADLINE));
     start_bridge();
     await_attached();
@@ -484,6 +497,7 @@ int main(int argc, char **argv)
         TEST(test_sizes_at_the_bounds),
         TEST(test_socket_and_lock_have_narrow_modes),
         TEST(test_addresses_that_cannot_work),
+        TEST(test_a_file_that_is_no_socket_is_left_alone),
         TEST(test_a_second_listener_is_refused_by_the_lock),
         TEST(test_a_peer_that_connects_and_closes_does_not_deafen_the_listener),
         TEST(test_a_listener_that_closes_at_once_does_not_deafen_the_dialer),
