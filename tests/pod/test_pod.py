@@ -111,6 +111,7 @@ def test_a_peer_of_a_wrong_uid_is_refused(pod):
     """In the group, so that the file's rights do not stop it: the uid has to."""
     bound = pod.mno.stats()["binds"]
     assert connect_as(pod.agent.pid, 10003, GROUP).startswith("closed")
+    assert re.search(r'a peer of a wrong uid was refused.*"uid":10003', pod.agent.logs())
     assert connect_as(pod.agent.pid, AGENT, GROUP).startswith("closed")
     load = Load(pod, 20)
     load.check()
