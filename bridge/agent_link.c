@@ -53,7 +53,7 @@ struct agent_link {
     uint8_t buffer[BATCH_SIZE + RECORD_MAX];
 };
 
-/* --- out ------------------------------------------------------------------------------------- */
+/* --- out --- */
 
 static void batch_begin(struct agent_link *link)
 {
@@ -113,8 +113,7 @@ static void send_hello(struct agent_link *link)
     flush(link);
 }
 
-/* --- the end of a pipe -------------------------------------------------------------------------
- */
+/* --- the end of a pipe --- */
 
 /* Once we had a place, it is lost for good; before, the channel just dials again. */
 static void lost(struct agent_link *link, const char *reason)
@@ -157,7 +156,7 @@ static void on_down(void *arg)
         lost(link, "the agent's end is closed");
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- in --- */
 
 static void on_up(void *arg, const struct ipc_peer *peer)
 {
@@ -282,8 +281,7 @@ static void on_message(void *arg, const uint8_t *data, size_t len)
         end_pipe(link, "a batch is cut short");
 }
 
-/* --- heartbeats --------------------------------------------------------------------------------
- */
+/* --- heartbeats --- */
 
 bool agent_link_check_alive(struct agent_link *link)
 {
@@ -310,8 +308,7 @@ static void on_tick(void *arg)
     flush(link);
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 static int dial(struct agent_link *link, char *error_r, size_t error_size)
 {

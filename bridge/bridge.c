@@ -12,8 +12,7 @@
 #define LINGER_MS 1000   /* for what is queued for NATS, at the end */
 #define LAST_WORD_MS 500 /* for DETACH to leave */
 
-/* --- events of the parts
- * -------------------------------------------------------------------------- */
+/* --- events of the parts --- */
 
 static void on_attached(void *arg, const struct ipc_attached *attached)
 {
@@ -112,8 +111,7 @@ static void on_redis_disconnected(void *arg, const char *reason)
     tps_redis_disconnected(b->tps);
 }
 
-/* --- what people and files ask for
- * ----------------------------------------------------------------- */
+/* --- what people and files ask for --- */
 
 static void reload(void *arg)
 {
@@ -148,7 +146,7 @@ static void on_tick(void *arg)
     bridge_drain_look(b);
 }
 
-static const char *do_pause(void *arg, struct operator* op, bool paused)
+static const char *do_pause(void *arg, struct mno *op, bool paused)
 {
     struct bridge *b = arg;
     op->paused = paused;
@@ -157,7 +155,7 @@ static const char *do_pause(void *arg, struct operator* op, bool paused)
     return NULL;
 }
 
-static const char *do_rebind(void *arg, struct operator* op)
+static const char *do_rebind(void *arg, struct mno *op)
 {
     static const char why[] = "asked for by ctl";
     struct bridge *b = arg;
@@ -170,7 +168,7 @@ static const char *do_rebind(void *arg, struct operator* op)
     return NULL;
 }
 
-static const char *do_release(void *arg, struct operator* op)
+static const char *do_release(void *arg, struct mno *op)
 {
     struct bridge *b = arg;
     if (!b->attached)
@@ -206,8 +204,7 @@ static const char *trouble(void *arg)
     return b->stopping ? "it stops" : NULL;
 }
 
-/* --- making
- * ------------------------------------------------------------------------------------------ */
+/* --- making --- */
 
 static int create_outside(struct bridge *b, char *error_r, size_t error_size)
 {
@@ -291,7 +288,7 @@ static void create_paths(struct bridge *b)
     b->health_events = health_events_create(b->loop, b->link, b->js, b->operators);
 }
 
-static void view_mt(void *arg, const struct operator* op, struct management_mt *mt_r)
+static void view_mt(void *arg, const struct mno *op, struct management_mt *mt_r)
 {
     mt_path_view(((struct bridge *)arg)->mt, op, mt_r);
 }
@@ -354,8 +351,7 @@ static int start(struct bridge *b, char *error_r, size_t error_size)
     return 0;
 }
 
-/* --- and taking down
- * ---------------------------------------------------------------------------------- */
+/* --- and taking down --- */
 
 static void say_good_bye(struct bridge *b)
 {

@@ -52,8 +52,7 @@ static bool wait_until(struct check *c, const bool *flag)
     return *flag;
 }
 
-/* --- connections
- * ------------------------------------------------------------------------------------ */
+/* --- connections --- */
 
 static void on_nats(void *arg)
 {
@@ -127,8 +126,7 @@ static void check_redis(struct check *c)
     say(c, up, "Redis%s%s", up ? "" : ": ", up ? "" : c->reason);
 }
 
-/* --- streams and consumers
- * -------------------------------------------------------------------------- */
+/* --- streams and consumers --- */
 
 static void on_answer(void *arg, const char *json, size_t len, const char *reason)
 {
@@ -152,7 +150,7 @@ static bool ask(struct check *c, const char *what, const char *json)
     return false;
 }
 
-static void check_operator(struct check *c, const struct operator* op)
+static void check_operator(struct check *c, const struct mno *op)
 {
     char what[400], text[400], error[256], subject[64], consumer[64];
     const struct operator_settings *s = &op->settings;
@@ -218,8 +216,7 @@ static void check_nats(struct check *c)
         check_operator(c, operators_at(c->operators, i));
 }
 
-/* --- credentials
- * ------------------------------------------------------------------------------------- */
+/* --- credentials --- */
 
 static void on_credentials(void *arg, const char *error)
 {
@@ -242,7 +239,7 @@ static void check_credentials(struct check *c)
         .token = s->internal_service_token,
         .token_file = s->internal_service_token_file,
     });
-    const struct operator* op = operators_at(c->operators, 0);
+    const struct mno *op = operators_at(c->operators, 0);
     c->answered = false;
     str_copy(c->reason, sizeof(c->reason), "no answer", 9);
     credentials_check(credentials, op, on_credentials, c);
@@ -250,9 +247,6 @@ static void check_credentials(struct check *c)
     say(c, ok, "credentials of %s%s%s", op->id_text, ok ? "" : ": ", ok ? "" : c->reason);
     credentials_destroy(&credentials);
 }
-
-/* -----------------------------------------------------------------------------------------------------
- */
 
 static bool load_operators(struct check *c)
 {

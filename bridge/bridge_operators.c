@@ -9,8 +9,7 @@
 
 #include "bridge/bridge_parts.h"
 
-/* --- to the agent
- * ---------------------------------------------------------------------------------- */
+/* --- to the agent --- */
 
 void bridge_operators_declare(struct bridge *b)
 {
@@ -20,7 +19,7 @@ void bridge_operators_declare(struct bridge *b)
                     &(struct ipc_declare){.log_level = (uint8_t)b->settings.log_level});
     agent_link_end(b->link);
     for (size_t i = 0; i < operators_count(b->operators); i++) {
-        const struct operator* op = operators_at(b->operators, i);
+        const struct mno *op = operators_at(b->operators, i);
         uint8_t pair_on[OPERATOR_SETTINGS_MAX_PAIR_ON * 4];
         if (!operators_is_served(op))
             continue;
@@ -32,7 +31,7 @@ void bridge_operators_declare(struct bridge *b)
     agent_link_end(b->link);
 }
 
-static void send_drop(struct bridge *b, const struct operator* op, const char *reason)
+static void send_drop(struct bridge *b, const struct mno *op, const char *reason)
 {
     struct ipc_drop drop = {.reason = {(const uint8_t *)reason, strlen(reason)}};
     memcpy(drop.operator_id, op->id, sizeof(drop.operator_id));
@@ -40,7 +39,7 @@ static void send_drop(struct bridge *b, const struct operator* op, const char *r
     agent_link_end(b->link);
 }
 
-void bridge_operators_drop(struct bridge *b, struct operator* op, const char *reason)
+void bridge_operators_drop(struct bridge *b, struct mno *op, const char *reason)
 {
     op->dropping = true;
     op->unconfigured = false;
@@ -50,21 +49,20 @@ void bridge_operators_drop(struct bridge *b, struct operator* op, const char *re
     send_drop(b, op, reason);
 }
 
-/* --- what there is
- * --------------------------------------------------------------------------------- */
+/* --- what there is --- */
 
-static struct operator* add(struct bridge *b, struct operator_settings *settings, bool unconfigured)
+static struct mno *add(struct bridge *b, struct operator_settings *settings, bool unconfigured)
 {
-    struct operator* op = operators_put(b->operators, settings);
+    struct mno *op = operators_put(b->operators, settings);
     op->unconfigured = unconfigured;
     mt_path_operator_added(b->mt, op);
     tps_operator_added(b->tps, op);
     return op;
 }
 
-struct operator* bridge_operators_known(struct bridge *b, const uint8_t id[IPC_OPERATOR_ID_SIZE])
+struct mno *bridge_operators_known(struct bridge *b, const uint8_t id[IPC_OPERATOR_ID_SIZE])
 {
-    struct operator* op = operators_find(b->operators, id);
+    struct mno *op = operators_find(b->operators, id);
     if (op)
         return op;
     struct operator_settings settings;
@@ -77,7 +75,7 @@ struct operator* bridge_operators_known(struct bridge *b, const uint8_t id[IPC_O
     return op;
 }
 
-static void remove_operator(struct bridge *b, struct operator* op)
+static void remove_operator(struct bridge *b, struct mno *op)
 {
     log_info("an operator is gone", LOG_STR("operatorId", op->id_text));
     mt_path_operator_gone(b->mt, op);
@@ -87,7 +85,7 @@ static void remove_operator(struct bridge *b, struct operator* op)
     operators_remove(b->operators, &op);
 }
 
-static bool has_rows(const struct operator* op)
+static bool has_rows(const struct mno *op)
 {
     for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
         if (op->rows[i].present)
@@ -99,19 +97,18 @@ static bool has_rows(const struct operator* op)
 void bridge_operators_sweep(struct bridge *b)
 {
     for (size_t i = operators_count(b->operators); i > 0; i--) {
-        struct operator* op = operators_at(b->operators, i - 1);
+        struct mno *op = operators_at(b->operators, i - 1);
         if (op->dropping && !has_rows(op) && mt_path_operator_is_idle(op))
             remove_operator(b, op);
     }
 }
 
-/* --- from the configuration
- * ------------------------------------------------------------------------ */
+/* --- from the configuration --- */
 
 /* True when the agent has to be told. */
 static bool apply_one(struct bridge *b, struct operator_settings *settings)
 {
-    struct operator* op = operators_find(b->operators, settings->id.octets);
+    struct mno *op = operators_find(b->operators, settings->id.octets);
     if (!op) {
         op = add(b, settings, false);
         log_info("an operator is added", LOG_STR("operatorId", op->id_text),
@@ -129,7 +126,7 @@ static bool apply_one(struct bridge *b, struct operator_settings *settings)
     return true;
 }
 
-static bool is_in(const struct operator_settings_list *list, const struct operator* op)
+static bool is_in(const struct operator_settings_list *list, const struct mno *op)
 {
     for (size_t i = 0; i < list->count; i++) {
         if (memcmp(list->items[i].id.octets, op->id, sizeof(op->id)) == 0)
@@ -142,7 +139,7 @@ static void apply(struct bridge *b, struct operator_settings_list *list)
 {
     bool changed = false;
     for (size_t i = operators_count(b->operators); i > 0; i--) {
-        struct operator* op = operators_at(b->operators, i - 1);
+        struct mno *op = operators_at(b->operators, i - 1);
         if (operators_is_served(op) && !is_in(list, op))
             bridge_operators_drop(b, op, "it is no longer configured");
     }

@@ -53,11 +53,11 @@ int bridge_operators_load(struct bridge *b, char *error_r, size_t error_size) MU
 void bridge_operators_reload(struct bridge *b);
 void bridge_operators_declare(struct bridge *b);
 /* DROP: as if it had been taken out of the configuration. */
-void bridge_operators_drop(struct bridge *b, struct operator* op, const char *reason);
+void bridge_operators_drop(struct bridge *b, struct mno *op, const char *reason);
 /* Those that were dropped and have nothing left. */
 void bridge_operators_sweep(struct bridge *b);
 /* Also for an operator that only the agent knows: it is made then. */
-struct operator* bridge_operators_known(struct bridge *b, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
+struct mno *bridge_operators_known(struct bridge *b, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
 
 /* bridge_drain.c: the ways to end. */
 void bridge_drain_begin(struct bridge *b, enum bridge_end end);

@@ -18,7 +18,7 @@
 
 static void on_operator_state(struct bridge *b, const struct ipc_operator_state *r)
 {
-    struct operator* op = bridge_operators_known(b, r->operator_id);
+    struct mno *op = bridge_operators_known(b, r->operator_id);
     operators_note_state(op, r);
     tps_limit_changed(b->tps, op);
     mt_path_session_changed(b->mt, op);
@@ -27,7 +27,7 @@ DECODE(operator_state)
 
 static void on_session(struct bridge *b, const struct ipc_session *r)
 {
-    struct operator* op = operators_find(b->operators, r->operator_id);
+    struct mno *op = operators_find(b->operators, r->operator_id);
     if (!op)
         return;
     operators_note_session(op, r);
@@ -37,7 +37,7 @@ DECODE(session)
 
 static void on_session_gone(struct bridge *b, const struct ipc_session_gone *r)
 {
-    struct operator* op = operators_find(b->operators, r->operator_id);
+    struct mno *op = operators_find(b->operators, r->operator_id);
     if (!op)
         return;
     operators_note_session_gone(op, r);
@@ -85,7 +85,7 @@ DECODE(credentials_wanted)
 
 static void on_health(struct bridge *b, const struct ipc_health *r)
 {
-    struct operator* op = operators_find(b->operators, r->operator_id);
+    struct mno *op = operators_find(b->operators, r->operator_id);
     if (op)
         op->health = r->status;
     health_events_note(b->health_events, r);
@@ -94,7 +94,7 @@ DECODE(health)
 
 static void on_stats(struct bridge *b, const struct ipc_stats *r)
 {
-    struct operator* op = operators_find(b->operators, r->operator_id);
+    struct mno *op = operators_find(b->operators, r->operator_id);
     if (op)
         operators_note_stats(op, r);
 }

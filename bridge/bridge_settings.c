@@ -214,8 +214,7 @@ static const struct setting table[] = {
      .meaning = "the holder gives its binds up by itself when it could not renew for so long"},
 };
 
-/* --- what no single row can say -----------------------------------------------------------------
- */
+/* --- what no single row can say --- */
 
 static int refuse(char *error_r, size_t error_size, const char *why)
 {
@@ -257,8 +256,7 @@ static int check_numbers(const struct bridge_settings *s, char *error_r, size_t 
     return 0;
 }
 
-/* --- load and reload ---------------------------------------------------------------------------
- */
+/* --- load and reload --- */
 
 static void name_instance(struct bridge_settings *s)
 {
@@ -311,8 +309,7 @@ bool bridge_settings_reload(struct bridge_settings *settings)
     return changed;
 }
 
-/* --- operators ----------------------------------------------------------------------------------
- */
+/* --- operators --- */
 
 /* Borrows its strings: not to be freed. */
 static void make_defaults(const struct bridge_settings *settings, struct operator_settings *s)
@@ -356,8 +353,7 @@ int bridge_settings_operators(const struct bridge_settings *settings,
     return status;
 }
 
-/* --- shown -------------------------------------------------------------------------------------
- */
+/* --- shown --- */
 
 void bridge_settings_print_effective(const struct bridge_settings *settings, FILE *out)
 {

@@ -33,8 +33,7 @@ static void free_value(void *value, void *arg)
 
 static void free_list(struct list *head, size_t link_offset)
 {
-    LIST_FOREACH(it, head)
-    {
+    LIST_FOREACH (it, head) {
         free((char *)it - link_offset);
     }
 }
@@ -77,8 +76,7 @@ size_t correlations_pending(const struct correlations *c)
     return map_count(c->pending);
 }
 
-size_t correlation_pending_key(const struct operator* op, const char *id,
-                               uint8_t out[PENDING_KEY_SIZE])
+size_t correlation_pending_key(const struct mno *op, const char *id, uint8_t out[PENDING_KEY_SIZE])
 {
     size_t len = strnlen(id, SMPP_MESSAGE_ID_SIZE - 1);
     memcpy(out, op->id, IPC_OPERATOR_ID_SIZE);
@@ -145,7 +143,7 @@ static bool set(struct correlations *c, const char *operator_id, const char *id,
 }
 
 /* Not for an operator that is known to spell its ids the same way twice. */
-static bool wants_alias(struct correlations *c, const struct operator* op, const char *id)
+static bool wants_alias(struct correlations *c, const struct mno *op, const char *id)
 {
     if (op->settings.message_id_format != MESSAGE_ID_FORMAT_AUTO || !correlation_needs_alias(id))
         return false;
@@ -153,7 +151,7 @@ static bool wants_alias(struct correlations *c, const struct operator* op, const
     return !d->is_learnt || d->learnt != MESSAGE_ID_EXACT;
 }
 
-bool correlation_store(struct correlations *c, const struct operator* op,
+bool correlation_store(struct correlations *c, const struct mno *op,
                        const struct correlation *entry, correlation_stored *done, void *arg)
 {
     INVARIANT(entry->operator_message_id[0] != 0);

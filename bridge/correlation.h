@@ -31,8 +31,7 @@ void correlations_destroy(struct correlations **c);
 void correlations_set_ttl(struct correlations *c, int64_t ttl_s);
 const char *correlations_ttl(const struct correlations *c); /* seconds as digits */
 /* Called in correlation_store() for each new entry: receipts that wait for one can look again. */
-typedef void correlation_noted(void *arg, const struct operator* op,
-                               const struct correlation *entry);
+typedef void correlation_noted(void *arg, const struct mno *op, const struct correlation *entry);
 void correlations_on_store(struct correlations *c, correlation_noted *fn, void *arg);
 
 /* `ok` false: Redis could not be asked or did not confirm; store again (the entry stays findable
@@ -40,7 +39,7 @@ void correlations_on_store(struct correlations *c, correlation_noted *fn, void *
 typedef void correlation_stored(void *arg, bool ok);
 /* Also under an alias where the dialect needs one. False: Redis is not connected or its queue is
  * full; then nothing was taken. An empty operator_message_id can't be stored: don't call. */
-bool correlation_store(struct correlations *c, const struct operator* op,
+bool correlation_store(struct correlations *c, const struct mno *op,
                        const struct correlation *entry, correlation_stored *done,
                        void *arg) MUST_CHECK;
 
@@ -60,7 +59,7 @@ struct correlation_query {
 /* Exact forms first, then the dialect's, then whatever the operator may mean; never a message of
  * another destination, and never one of two. `done` may run inside the call (what is being written
  * is known at once), else once, later. */
-void correlation_find(struct correlations *c, const struct operator* op,
+void correlation_find(struct correlations *c, const struct mno *op,
                       const struct correlation_query *query, correlation_found *done, void *arg);
 /* Digest of an address that can be a subscriber's; 0: it can't (letters, too few digits). */
 uint64_t correlation_address_digest(const char *address);
@@ -73,7 +72,7 @@ struct correlation_dialect {
     uint64_t ambiguous;                 /* refused because two messages were possible */
     uint64_t other_destination;         /* refused because the destination differs */
 };
-struct correlation_dialect correlations_dialect(struct correlations *c, const struct operator* op);
+struct correlation_dialect correlations_dialect(struct correlations *c, const struct mno *op);
 
 /* Writes under way or to be repeated. */
 size_t correlations_pending(const struct correlations *c);

@@ -64,7 +64,7 @@ static void save(struct correlations *c, const struct dialect *d)
         log_debug("the dialect could not be kept", LOG_STR("operatorId", d->operator_id));
 }
 
-struct dialect *correlation_dialect_get(struct correlations *c, const struct operator* op)
+struct dialect *correlation_dialect_get(struct correlations *c, const struct mno *op)
 {
     struct dialect *d = map_get(c->dialects, op->id, sizeof(op->id));
     if (!d) {
@@ -92,7 +92,7 @@ void correlation_dialect_note(struct correlations *c, struct dialect *d,
              LOG_STR("dialect", message_id_dialect_name(dialect)));
 }
 
-struct correlation_dialect correlations_dialect(struct correlations *c, const struct operator* op)
+struct correlation_dialect correlations_dialect(struct correlations *c, const struct mno *op)
 {
     return correlation_dialect_get(c, op)->view;
 }

@@ -183,7 +183,7 @@ static bool conclude(struct lookup *l, const struct choice *choice)
     return true;
 }
 
-static bool look_among_pending(struct lookup *l, const struct operator* op)
+static bool look_among_pending(struct lookup *l, const struct mno *op)
 {
     if (!map_count(l->owner->pending))
         return false;
@@ -253,7 +253,7 @@ static void take_id(char out[SMPP_MESSAGE_ID_SIZE], const char *id)
         str_copy(out, SMPP_MESSAGE_ID_SIZE, id, strlen(id));
 }
 
-void correlation_find(struct correlations *c, const struct operator* op,
+void correlation_find(struct correlations *c, const struct mno *op,
                       const struct correlation_query *query, correlation_found *done, void *arg)
 {
     struct lookup *l = lookup_new(c);

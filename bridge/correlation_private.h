@@ -68,11 +68,10 @@ struct correlations {
     void *on_store_arg;
 };
 
-size_t correlation_pending_key(const struct operator* op, const char *id,
-                               uint8_t out[PENDING_KEY_SIZE]);
+size_t correlation_pending_key(const struct mno *op, const char *id, uint8_t out[PENDING_KEY_SIZE]);
 
 /* The operator's, made when new and asked of Redis when that was not done yet. */
-struct dialect *correlation_dialect_get(struct correlations *c, const struct operator* op);
+struct dialect *correlation_dialect_get(struct correlations *c, const struct mno *op);
 /* A receipt was matched under it, its destination checked; learnt after a few in a row. */
 void correlation_dialect_note(struct correlations *c, struct dialect *d,
                               enum message_id_dialect dialect);

@@ -82,8 +82,7 @@ static void fetch_cancel(struct fetch *f)
 
 void credentials_forget(struct credentials *c)
 {
-    LIST_FOREACH(it, &c->fetches)
-    {
+    LIST_FOREACH (it, &c->fetches) {
         fetch_cancel(LIST_ENTRY(it, struct fetch, link));
     }
 }
@@ -107,10 +106,9 @@ void credentials_destroy(struct credentials **credentials)
     *credentials = NULL;
 }
 
-void credentials_operator_gone(struct credentials *c, const struct operator* op)
+void credentials_operator_gone(struct credentials *c, const struct mno *op)
 {
-    LIST_FOREACH(it, &c->fetches)
-    {
+    LIST_FOREACH (it, &c->fetches) {
         struct fetch *f = LIST_ENTRY(it, struct fetch, link);
         if (memcmp(f->operator_id.octets, op->id, UUID_SIZE) == 0)
             fetch_cancel(f);
@@ -118,12 +116,12 @@ void credentials_operator_gone(struct credentials *c, const struct operator* op)
     free(map_remove(c->troubles, op->id, sizeof(op->id)));
 }
 
-const char *credentials_trouble(const struct credentials *c, const struct operator* op)
+const char *credentials_trouble(const struct credentials *c, const struct mno *op)
 {
     return map_get(c->troubles, op->id, sizeof(op->id));
 }
 
-/* --- the answer ------------------------------------------------------------------------------- */
+/* --- the answer --- */
 
 static void send_answer(struct credentials *c, const struct ipc_credentials *record)
 {
@@ -142,7 +140,7 @@ static struct bytes view(const char *cstr)
 static void fail(struct fetch *f, const char *error)
 {
     struct credentials *c = f->owner;
-    struct operator* op = operators_find(c->options.operators, f->operator_id.octets);
+    struct mno *op = operators_find(c->options.operators, f->operator_id.octets);
     if (op)
         op->counters.credentials_failed++;
     free(map_put(c->troubles, f->operator_id.octets, UUID_SIZE, xstrdup(error)));
@@ -186,7 +184,7 @@ static int seal_and_send(struct fetch *f, const struct credentials_answer *answe
 }
 
 /* The part of an answer that is no secret, into the operator at once. */
-static void note_limits(struct credentials *c, struct operator* op,
+static void note_limits(struct credentials *c, struct mno *op,
                         const struct credentials_answer *answer)
 {
     bool new_limit = !op->has_credentials || op->tps_limit != answer->tps_limit;
@@ -231,7 +229,7 @@ static int take_answer(struct fetch *f, const struct https_response *response, c
                                  error_size) != 0)
         return -1;
     int sealed = f->purpose == FOR_BIND ? seal_and_send(f, &answer, error, error_size) : 0;
-    struct operator* op = operators_find(c->options.operators, f->operator_id.octets);
+    struct mno *op = operators_find(c->options.operators, f->operator_id.octets);
     if (sealed == 0 && op && f->purpose != FOR_CHECK)
         note_limits(c, op, &answer);
     credentials_answer_wipe(&answer);
@@ -254,7 +252,7 @@ static void on_response(void *arg, struct https_response *response)
     fetch_free(f);
 }
 
-/* --- the request ------------------------------------------------------------------------------ */
+/* --- the request --- */
 
 /* The token without blanks around it, for the caller to wipe and free; NULL with a reason. */
 static char *read_token(const struct credentials *c, char *error, size_t error_size)
@@ -340,8 +338,7 @@ static void fetch_start(struct fetch *f)
 
 void credentials_wanted(struct credentials *c, const struct ipc_credentials_wanted *record)
 {
-    LIST_FOREACH(it, &c->fetches)
-    {
+    LIST_FOREACH (it, &c->fetches) {
         const struct fetch *f = LIST_ENTRY(it, struct fetch, link);
         if (f->purpose == FOR_BIND && f->request == record->request &&
             memcmp(f->operator_id.octets, record->operator_id, UUID_SIZE) == 0)
@@ -353,7 +350,7 @@ void credentials_wanted(struct credentials *c, const struct ipc_credentials_want
     fetch_start(f);
 }
 
-void credentials_check(struct credentials *c, const struct operator* op, credentials_checked *done,
+void credentials_check(struct credentials *c, const struct mno *op, credentials_checked *done,
                        void *arg)
 {
     struct fetch *f = fetch_new(c, FOR_CHECK, op->id);
@@ -362,10 +359,9 @@ void credentials_check(struct credentials *c, const struct operator* op, credent
     fetch_start(f);
 }
 
-static bool is_fetching(const struct credentials *c, const struct operator* op)
+static bool is_fetching(const struct credentials *c, const struct mno *op)
 {
-    LIST_FOREACH(it, &c->fetches)
-    {
+    LIST_FOREACH (it, &c->fetches) {
         const struct fetch *f = LIST_ENTRY(it, struct fetch, link);
         if (memcmp(f->operator_id.octets, op->id, UUID_SIZE) == 0)
             return true;
@@ -378,7 +374,7 @@ static void on_refresh(void *arg)
     struct credentials *c = arg;
     timer_start_ms(&c->refresh, c->options.refresh_ms);
     for (size_t i = 0; i < operators_count(c->options.operators); i++) {
-        const struct operator* op = operators_at(c->options.operators, i);
+        const struct mno *op = operators_at(c->options.operators, i);
         if (!is_fetching(c, op))
             fetch_start(fetch_new(c, FOR_REFRESH, op->id));
     }

@@ -33,14 +33,14 @@ void credentials_set_refresh_ms(struct credentials *c, int64_t refresh_ms);
 void credentials_wanted(struct credentials *c, const struct ipc_credentials_wanted *record);
 /* The agent is gone: its requests are cancelled. */
 void credentials_forget(struct credentials *c);
-void credentials_operator_gone(struct credentials *c, const struct operator* op);
+void credentials_operator_gone(struct credentials *c, const struct mno *op);
 
 /* One answer, for --check-config --connect: `done` runs once with NULL or what went wrong. */
 typedef void credentials_checked(void *arg, const char *error);
-void credentials_check(struct credentials *c, const struct operator* op, credentials_checked *done,
+void credentials_check(struct credentials *c, const struct mno *op, credentials_checked *done,
                        void *arg);
 
 /* Why the last fetch of the operator failed; NULL: it did not, or there was none. */
-const char *credentials_trouble(const struct credentials *c, const struct operator* op);
+const char *credentials_trouble(const struct credentials *c, const struct mno *op);
 
 #endif

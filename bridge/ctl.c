@@ -19,29 +19,29 @@ struct ctl {
 };
 
 /* Each returns NULL, or why not. */
-static const char *do_pause(const struct ctl_actions *a, struct operator* op)
+static const char *do_pause(const struct ctl_actions *a, struct mno *op)
 {
     return a->pause(a->arg, op, true);
 }
 
-static const char *do_resume(const struct ctl_actions *a, struct operator* op)
+static const char *do_resume(const struct ctl_actions *a, struct mno *op)
 {
     return a->pause(a->arg, op, false);
 }
 
-static const char *do_rebind(const struct ctl_actions *a, struct operator* op)
+static const char *do_rebind(const struct ctl_actions *a, struct mno *op)
 {
     return a->rebind(a->arg, op);
 }
 
-static const char *do_release(const struct ctl_actions *a, struct operator* op)
+static const char *do_release(const struct ctl_actions *a, struct mno *op)
 {
     return a->release(a->arg, op);
 }
 
 static const struct operator_verb {
     const char *name;
-    const char *(*run)(const struct ctl_actions *a, struct operator* op);
+    const char *(*run)(const struct ctl_actions *a, struct mno *op);
 } operator_verbs[] = {
     {"pause", do_pause},
     {"resume", do_resume},
@@ -69,7 +69,7 @@ static bool run_operator_verb(const struct ctl *ctl, const char *verb, size_t ve
         const struct operator_verb *v = &operator_verbs[i];
         if (strlen(v->name) != verb_len || strncmp(v->name, verb, verb_len) != 0)
             continue;
-        struct operator* op = operators_find_text(ctl->sources.operators, argument);
+        struct mno *op = operators_find_text(ctl->sources.operators, argument);
         if (!op) {
             management_error(404, "no such operator", answer_r);
             return true;

@@ -10,9 +10,9 @@
 
 /* What the verbs do; each returns NULL, or why it can't be done now (static text). */
 struct ctl_actions {
-    const char *(*pause)(void *arg, struct operator* op, bool paused);
-    const char *(*rebind)(void *arg, struct operator* op);
-    const char *(*release)(void *arg, struct operator* op);
+    const char *(*pause)(void *arg, struct mno *op, bool paused);
+    const char *(*rebind)(void *arg, struct mno *op);
+    const char *(*release)(void *arg, struct mno *op);
     const char *(*log_level)(void *arg, enum log_level level);
     const char *(*restart)(void *arg);
     void *arg;

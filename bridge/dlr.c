@@ -66,7 +66,7 @@ static void delivery_take_body(struct delivery *d, struct bytes body)
         memcpy(d->body, body.data, body.len);
 }
 
-static struct dlr_operator *operator_state(struct operator* op)
+static struct dlr_operator *operator_state(struct mno *op)
 {
     if (!op->dlr) {
         op->dlr = xcalloc(1, sizeof(*op->dlr));
@@ -198,7 +198,7 @@ static void begin(struct delivery *d)
 
 void dlr_deliver(struct dlr *dlr, const struct ipc_deliver *record)
 {
-    struct operator* op = operators_find(dlr->options.operators, record->operator_id);
+    struct mno *op = operators_find(dlr->options.operators, record->operator_id);
     if (!op) {
         log_debug("a deliver_sm of an operator that is not configured is left to its hold",
                   LOG_UINT("deliver", record->id));
@@ -220,7 +220,7 @@ void dlr_deliver(struct dlr *dlr, const struct ipc_deliver *record)
     begin(d);
 }
 
-static void forget_operator(struct operator* op)
+static void forget_operator(struct mno *op)
 {
     if (!op->dlr)
         return;
@@ -234,7 +234,7 @@ void dlr_forget(struct dlr *dlr)
         forget_operator(operators_at(dlr->options.operators, i));
 }
 
-void dlr_operator_gone(struct dlr *dlr, struct operator* op)
+void dlr_operator_gone(struct dlr *dlr, struct mno *op)
 {
     (void)dlr;
     forget_operator(op);
@@ -250,8 +250,7 @@ void dlr_destroy(struct dlr **dlr_ref)
     for (size_t i = 0; i < operators_count(dlr->options.operators); i++)
         dlr_operator_gone(dlr, operators_at(dlr->options.operators, i));
     correlations_on_store(dlr->options.correlations, NULL, NULL);
-    LIST_FOREACH(it, &dlr->free_deliveries)
-    {
+    LIST_FOREACH (it, &dlr->free_deliveries) {
         free(LIST_ENTRY(it, struct delivery, link));
     }
     mo_messages_destroy(&dlr->mo);

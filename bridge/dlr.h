@@ -21,7 +21,7 @@ struct dlr_options {
     struct operators *operators;
     const char *mo_subject; /* NULL or "": MO is refused; copied */
     /* A submit_sm to that address is unanswered, or its correlation is not yet stored. */
-    bool (*expects)(void *arg, const struct operator* op, uint64_t destination_digest);
+    bool (*expects)(void *arg, const struct mno *op, uint64_t destination_digest);
     void *arg;
 };
 
@@ -33,7 +33,7 @@ void dlr_deliver(struct dlr *dlr, const struct ipc_deliver *record);
 /* The agent is gone: what is under way is forgotten, its publishes cancelled. */
 void dlr_forget(struct dlr *dlr);
 /* Before operators_remove(): releases operator->dlr. */
-void dlr_operator_gone(struct dlr *dlr, struct operator* op);
+void dlr_operator_gone(struct dlr *dlr, struct mno *op);
 
 struct dlr_view {
     size_t under_way, parked; /* all operators */

@@ -63,8 +63,7 @@ static void settle_unknown(struct delivery *d)
 /* The place is full: the one that waited longest has had its chance. */
 static void make_room(struct delivery *newcomer)
 {
-    LIST_FOREACH(it, &state_of(newcomer)->parked)
-    {
+    LIST_FOREACH (it, &state_of(newcomer)->parked) {
         struct delivery *d = LIST_ENTRY(it, struct delivery, parked_link);
         if (d->is_counted && d->bind == newcomer->bind && d != newcomer && !d->awaits_redis) {
             settle_unknown(d);
@@ -159,13 +158,12 @@ void dlr_correlate_again(struct delivery *d)
 }
 
 /* A response was just processed: what waited for that very address looks again at once. */
-void dlr_correlation_noted(void *arg, const struct operator* op, const struct correlation *entry)
+void dlr_correlation_noted(void *arg, const struct mno *op, const struct correlation *entry)
 {
     (void)arg;
     if (!op->dlr || list_empty(&op->dlr->parked))
         return;
-    LIST_FOREACH(it, &op->dlr->parked)
-    {
+    LIST_FOREACH (it, &op->dlr->parked) {
         struct delivery *d = LIST_ENTRY(it, struct delivery, parked_link);
         bool concerned = d->digests[0] == entry->destination_digest ||
                          d->digests[1] == entry->destination_digest ||

@@ -32,7 +32,7 @@ struct delivery;
 struct mo_message;
 struct mo_messages;
 
-/* What `struct operator` hangs on to. */
+/* What `struct mno` hangs on to. */
 struct dlr_operator {
     struct list deliveries; /* all of the operator */
     struct list parked;     /* those in DLR_PARKED or parked once and asking again, oldest first */
@@ -47,8 +47,8 @@ struct delivery {
     struct udh udh; /* MO: has_concat with part and total, from header or parameters */
     size_t mo_text_len;
     struct dlr *dlr;
-    struct operator* op; /* NULL: abandoned while an answer of Redis is still to come */
-    uint64_t id;         /* the agent's */
+    struct mno *op; /* NULL: abandoned while an answer of Redis is still to come */
+    uint64_t id;    /* the agent's */
     uint8_t bind;
     uint32_t command_id; /* DELIVER_SM or DATA_SM */
     int64_t received_ms; /* wall time */
@@ -115,7 +115,7 @@ void dlr_correlate(struct delivery *d);
 void dlr_correlate_again(struct delivery *d);
 void dlr_unpark(struct delivery *d);
 /* correlations_on_store */
-void dlr_correlation_noted(void *arg, const struct operator* op, const struct correlation *entry);
+void dlr_correlation_noted(void *arg, const struct mno *op, const struct correlation *entry);
 
 /* dlr_publish.c: telling the platform. */
 void dlr_publish(struct delivery *d);

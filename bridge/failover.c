@@ -10,7 +10,7 @@
 #include "bridge/mt_consumer.h"
 #include "bridge/mt_settle.h"
 
-static const char *backup_text(const struct operator* op, char out[UUID_TEXT_SIZE])
+static const char *backup_text(const struct mno *op, char out[UUID_TEXT_SIZE])
 {
     struct uuid id;
     memcpy(id.octets, op->backup_id, UUID_SIZE);
@@ -18,8 +18,7 @@ static const char *backup_text(const struct operator* op, char out[UUID_TEXT_SIZ
     return out;
 }
 
-/* --- begin and end
- * -------------------------------------------------------------------------------------- */
+/* --- begin and end --- */
 
 static void tell_agent(struct mt_operator *mo, bool begin)
 {
@@ -38,7 +37,7 @@ static void tell_agent(struct mt_operator *mo, bool begin)
 /* Somebody serves it: a session of ours, or another instance's waiting pulls. */
 static bool backup_is_served(const struct mt_operator *mo)
 {
-    const struct operator* backup = operators_find(mo->path->with.operators, mo->op->backup_id);
+    const struct mno *backup = operators_find(mo->path->with.operators, mo->op->backup_id);
     return (backup && operators_can_transmit(backup) && !backup->failed_over) ||
            mo->backup_has_pulls;
 }
@@ -48,8 +47,7 @@ static void copy_waiting(struct mt_operator *mo)
 {
     static const enum mt_stage stages[] = {MT_READY_PRIORITY, MT_READY, MT_AT_AGENT, MT_WAITING};
     for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
-        LIST_FOREACH(item, &mo->stages[stages[i]])
-        {
+        LIST_FOREACH (item, &mo->stages[stages[i]]) {
             struct mt *mt = LIST_ENTRY(item, struct mt, link);
             if (!failover_wants(mt))
                 continue;
@@ -77,8 +75,8 @@ static uint32_t copies_under_way(const struct mt_operator *mo)
     uint32_t count = 0;
     static const enum mt_stage stages[] = {MT_CLOSING, MT_REPORTING, MT_RECALLED};
     for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
-        LIST_FOREACH(item, &mo->stages[stages[i]])
-        count += LIST_ENTRY(item, struct mt, link)->end == MT_END_COPIED;
+        LIST_FOREACH (item, &mo->stages[stages[i]])
+            count += LIST_ENTRY(item, struct mt, link)->end == MT_END_COPIED;
     }
     return count;
 }
@@ -107,8 +105,7 @@ void failover_tick(struct mt_operator *mo)
     }
 }
 
-/* --- copies
- * ---------------------------------------------------------------------------------------------- */
+/* --- copies --- */
 
 /* Nothing of it may have reached the MNO, but for what is unknown and would be sent again here. */
 static bool is_untouched(const struct mt *mt)
@@ -187,7 +184,7 @@ char *failover_rewrite(const char *json, size_t len, const char *operator_id, si
 
 struct jetstream_publish *failover_publish(const struct mt *mt, jetstream_stored *stored, void *arg)
 {
-    const struct operator* op = mt->owner->op;
+    const struct mno *op = mt->owner->op;
     char backup[UUID_TEXT_SIZE], subject[64], msg_id[128];
     size_t len;
     backup_text(op, backup);

@@ -56,8 +56,7 @@ static void queue_clear(struct queue *q)
     timer_stop(&q->retry);
     if (q->publish)
         jetstream_publish_cancel(q->owner->js, &q->publish);
-    LIST_FOREACH(it, &q->transitions)
-    {
+    LIST_FOREACH (it, &q->transitions) {
         free(LIST_ENTRY(it, struct transition, link));
         q->owner->pending--;
     }
@@ -119,7 +118,7 @@ static void on_stored(void *arg, bool duplicate)
         ipc_put_health_done(agent_link_begin(h->link), &done);
         agent_link_end(h->link);
     }
-    struct operator* op = operators_find(h->operators, q->operator_id);
+    struct mno *op = operators_find(h->operators, q->operator_id);
     if (op)
         op->counters.health_published++;
     list_remove(&t->link);
@@ -143,7 +142,7 @@ static struct uuid event_id(const struct queue *q, const struct transition *t)
 
 static void emit(const struct queue *q, const struct transition *t, const struct uuid *id)
 {
-    const struct operator* op = operators_find(q->owner->operators, q->operator_id);
+    const struct mno *op = operators_find(q->owner->operators, q->operator_id);
     struct health_event event = {
         .event_id = *id,
         .occurred_at_ms = t->at_ms,
@@ -193,8 +192,7 @@ static struct queue *queue_of(struct health_events *h, const uint8_t *operator_i
 
 static bool is_queued(const struct queue *q, const struct ipc_health *record)
 {
-    LIST_FOREACH(it, &q->transitions)
-    {
+    LIST_FOREACH (it, &q->transitions) {
         const struct transition *t = LIST_ENTRY(it, struct transition, link);
         if (t->number == record->number &&
             memcmp(t->agent_instance, record->agent_instance, sizeof(t->agent_instance)) == 0)

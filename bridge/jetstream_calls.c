@@ -291,8 +291,7 @@ static bool try_publish(struct jetstream *js, struct jetstream_slot *slot)
 static void send_unsent(struct jetstream *js)
 {
     size_t left = SEND_AT_ONCE;
-    LIST_FOREACH(it, &js->unsent)
-    {
+    LIST_FOREACH (it, &js->unsent) {
         if (left-- == 0 || !try_publish(js, LIST_ENTRY(it, struct jetstream_slot, link)))
             break;
     }
@@ -437,8 +436,7 @@ void jetstream_calls_connected(struct jetstream *js)
 {
     js->connected = true;
     js->complaint[0] = '\0';
-    LIST_FOREACH(it, &js->publishes)
-    {
+    LIST_FOREACH (it, &js->publishes) {
         struct jetstream_slot *slot = LIST_ENTRY(it, struct jetstream_slot, age);
         list_remove(&slot->link);
         list_append(&js->unsent, &slot->link);

@@ -120,8 +120,7 @@ void jetstream_slots_due_at(struct jetstream_slots *s, struct jetstream_slot *sl
 
 static void expire_step(struct list *bucket, int64_t step, struct list *expired)
 {
-    LIST_FOREACH(it, bucket)
-    {
+    LIST_FOREACH (it, bucket) {
         struct jetstream_slot *slot = LIST_ENTRY(it, struct jetstream_slot, link);
         if (slot->due_step > step)
             continue; /* of a later round */

@@ -58,7 +58,7 @@ static void answer_path(const struct management_options *m, const char *path,
         management_error(404, "no such path", answer_r);
         return;
     }
-    const struct operator* op = operators_find_text(m->operators, path + sizeof(detail_prefix) - 1);
+    const struct mno *op = operators_find_text(m->operators, path + sizeof(detail_prefix) - 1);
     if (op)
         management_session_detail(m, op, answer_r);
     else

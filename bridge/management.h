@@ -33,7 +33,7 @@ struct management_options {
     struct tps *tps;
     const char *instance_id; /* copied */
     /* May be NULL. */
-    void (*mt)(void *arg, const struct operator* op, struct management_mt *mt_r);
+    void (*mt)(void *arg, const struct mno *op, struct management_mt *mt_r);
     /* What else keeps the bridge from being ready, e.g. a stream that is missing; NULL: nothing. */
     const char *(*trouble)(void *arg);
     void *arg;
@@ -50,7 +50,7 @@ uint16_t management_port(const struct management *m);
 /* The pages, also for `ctl`. */
 const struct management_options *management_sources(const struct management *m);
 void management_sessions(const struct management_options *m, struct http_answer *answer_r);
-void management_session_detail(const struct management_options *m, const struct operator* op,
+void management_session_detail(const struct management_options *m, const struct mno *op,
                                struct http_answer *answer_r);
 void management_health(const struct management_options *m, struct http_answer *answer_r);
 void management_ready(const struct management_options *m, struct http_answer *answer_r);

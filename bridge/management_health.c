@@ -34,14 +34,14 @@ static void add(struct missing *missing, const char *what)
     missing->count++;
 }
 
-static void add_operator(struct missing *missing, const struct operator* op, const char *what)
+static void add_operator(struct missing *missing, const struct mno *op, const char *what)
 {
     char text[TEXT_SIZE];
     snprintf(text, sizeof(text), "operator %s: %s", op->id_text, what);
     add(missing, text);
 }
 
-static void check_operator(const struct management_options *m, const struct operator* op,
+static void check_operator(const struct management_options *m, const struct mno *op,
                            struct missing *missing)
 {
     if (!operators_is_served(op))

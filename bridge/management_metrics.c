@@ -23,18 +23,18 @@ static void family(struct page *p, const char *name, const char *type, const cha
     metrics_family(p->out, name, type, help);
 }
 
-static struct metrics_label operator_label(const struct operator* op)
+static struct metrics_label operator_label(const struct mno *op)
 {
     return (struct metrics_label){.name = "operator_id", .value = op->id_text};
 }
 
-static void sample(struct page *p, const char *name, const struct operator* op, uint64_t value)
+static void sample(struct page *p, const char *name, const struct mno *op, uint64_t value)
 {
     const struct metrics_label labels[] = {operator_label(op)};
     metrics_u64(p->out, name, labels, ARRAY_LEN(labels), value);
 }
 
-static void labelled(struct page *p, const char *name, const struct operator* op, const char *label,
+static void labelled(struct page *p, const char *name, const struct mno *op, const char *label,
                      const char *label_value, uint64_t value)
 {
     const struct metrics_label labels[] = {operator_label(op), {label, label_value}};
@@ -42,18 +42,16 @@ static void labelled(struct page *p, const char *name, const struct operator* op
 }
 
 static void each_operator(struct page *p, const char *name, const char *type, const char *help,
-                          void (*write)(struct page *p, const char *name,
-                                        const struct operator* op))
+                          void (*write)(struct page *p, const char *name, const struct mno *op))
 {
     family(p, name, type, help);
     for (size_t i = 0; i < operators_count(p->m->operators); i++)
         write(p, name, operators_at(p->m->operators, i));
 }
 
-/* --- the contract's ----------------------------------------------------------------------------
- */
+/* --- the contract's --- */
 
-static void write_sessions(struct page *p, const char *name, const struct operator* op)
+static void write_sessions(struct page *p, const char *name, const struct mno *op)
 {
     uint64_t rows[IPC_SESSION_FAILBACK + 1] = {0};
     for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
@@ -64,32 +62,32 @@ static void write_sessions(struct page *p, const char *name, const struct operat
         labelled(p, name, op, "state", ipc_session_state_name(state), rows[state]);
 }
 
-static void write_submits(struct page *p, const char *name, const struct operator* op)
+static void write_submits(struct page *p, const char *name, const struct mno *op)
 {
     labelled(p, name, op, "status", "success", op->counters.submit_success);
     labelled(p, name, op, "status", "error", op->counters.submit_error);
     labelled(p, name, op, "status", "throttled", op->counters.submit_throttled);
 }
 
-static void write_duration(struct page *p, const char *name, const struct operator* op)
+static void write_duration(struct page *p, const char *name, const struct mno *op)
 {
     const struct metrics_label labels[] = {operator_label(op)};
     metrics_histogram(p->out, name, labels, ARRAY_LEN(labels), &op->submit_duration);
 }
 
-static void write_receipts(struct page *p, const char *name, const struct operator* op)
+static void write_receipts(struct page *p, const char *name, const struct mno *op)
 {
     for (int i = 0; i < DLR_STATUS_COUNT; i++)
         labelled(p, name, op, "status", dlr_status_name((enum dlr_status)i),
                  op->counters.dlr_received[i]);
 }
 
-static void write_throttle(struct page *p, const char *name, const struct operator* op)
+static void write_throttle(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, op->counters.tps_throttle + op->stats[IPC_STAT_PACER_WAITS]);
 }
 
-static void write_segments(struct page *p, const char *name, const struct operator* op)
+static void write_segments(struct page *p, const char *name, const struct mno *op)
 {
     labelled(p, name, op, "strategy", "csms", op->counters.segments_csms);
     labelled(p, name, op, "strategy", "tlv", op->counters.segments_tlv);
@@ -114,7 +112,7 @@ struct scalar {
         PREFIX name, "gauge", help, FROM_STATS, stat                                               \
     }
 
-static uint64_t scalar_value(const struct scalar *s, const struct operator* op)
+static uint64_t scalar_value(const struct scalar *s, const struct mno *op)
 {
     if (s->from == FROM_STATS)
         return op->stats[s->at];
@@ -127,7 +125,7 @@ static void write_scalars(struct page *p, const struct scalar *scalars, size_t c
         const struct scalar *s = &scalars[k];
         family(p, s->name, s->type, s->help);
         for (size_t i = 0; i < operators_count(p->m->operators); i++) {
-            const struct operator* op = operators_at(p->m->operators, i);
+            const struct mno *op = operators_at(p->m->operators, i);
             sample(p, s->name, op, scalar_value(s, op));
         }
     }
@@ -164,8 +162,7 @@ static void write_contract(struct page *p)
                   "Segments of long messages by strategy", write_segments);
 }
 
-/* --- ours: per operator ------------------------------------------------------------------------
- */
+/* --- ours: per operator --- */
 
 static const struct scalar our_scalars[] = {
     COUNTER("submit_unknown_total", submit_unknown,
@@ -221,50 +218,50 @@ static const struct scalar our_scalars[] = {
     AGENT_GAUGE("ledger_entries_used", IPC_STAT_LEDGER_USED, "Submits not yet settled"),
 };
 
-static void write_tps_limit(struct page *p, const char *name, const struct operator* op)
+static void write_tps_limit(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).limit);
 }
 
-static void write_tps_share(struct page *p, const char *name, const struct operator* op)
+static void write_tps_share(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).share);
 }
 
-static void write_tps_effective(struct page *p, const char *name, const struct operator* op)
+static void write_tps_effective(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).effective);
 }
 
-static void write_tps_instances(struct page *p, const char *name, const struct operator* op)
+static void write_tps_instances(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).instances);
 }
 
-static void write_slow_downs(struct page *p, const char *name, const struct operator* op)
+static void write_slow_downs(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).throttled_total);
 }
 
-static void write_token_wait(struct page *p, const char *name, const struct operator* op)
+static void write_token_wait(struct page *p, const char *name, const struct mno *op)
 {
     const struct metrics_label labels[] = {operator_label(op)};
     metrics_histogram(p->out, name, labels, ARRAY_LEN(labels), &op->token_wait);
 }
 
-static void write_limiter(struct page *p, const char *name, const struct operator* op)
+static void write_limiter(struct page *p, const char *name, const struct mno *op)
 {
     enum limiter current = management_mt_of(p->m, op).limiter;
     for (int i = 0; i < LIMITER_COUNT; i++)
         labelled(p, name, op, "reason", limiter_names[i], (enum limiter)i == current);
 }
 
-static void write_stream_pending(struct page *p, const char *name, const struct operator* op)
+static void write_stream_pending(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, management_mt_of(p->m, op).pending);
 }
 
-static void write_here(struct page *p, const char *name, const struct operator* op)
+static void write_here(struct page *p, const char *name, const struct mno *op)
 {
     struct management_mt mt = management_mt_of(p->m, op);
     labelled(p, name, op, "stage", "fetched", mt.fetched);
@@ -272,7 +269,7 @@ static void write_here(struct page *p, const char *name, const struct operator* 
     labelled(p, name, op, "stage", "unsettled", mt.unsettled);
 }
 
-static void write_tls_expiry(struct page *p, const char *name, const struct operator* op)
+static void write_tls_expiry(struct page *p, const char *name, const struct mno *op)
 {
     for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
         const struct operator_session *row = &op->rows[i];
@@ -287,7 +284,7 @@ static void write_tls_expiry(struct page *p, const char *name, const struct oper
     }
 }
 
-static void write_dialects(struct page *p, const char *name, const struct operator* op)
+static void write_dialects(struct page *p, const char *name, const struct mno *op)
 {
     struct correlation_dialect d = correlations_dialect(p->m->correlations, op);
     for (int i = 0; i < MESSAGE_ID_DIALECTS; i++)
@@ -295,7 +292,7 @@ static void write_dialects(struct page *p, const char *name, const struct operat
                  d.seen[i]);
 }
 
-static void write_refused_ids(struct page *p, const char *name, const struct operator* op)
+static void write_refused_ids(struct page *p, const char *name, const struct mno *op)
 {
     struct correlation_dialect d = correlations_dialect(p->m->correlations, op);
     labelled(p, name, op, "reason", "ambiguous", d.ambiguous);
@@ -333,8 +330,7 @@ static void write_ours(struct page *p)
                   write_refused_ids);
 }
 
-/* --- ours: the process --------------------------------------------------------------------------
- */
+/* --- ours: the process --- */
 
 static void one(struct page *p, const char *name, const char *type, const char *help, double value)
 {

@@ -10,7 +10,7 @@
 void management_json(struct json_emit *e, int status, struct http_answer *answer_r);
 
 static inline struct management_mt management_mt_of(const struct management_options *m,
-                                                    const struct operator* op)
+                                                    const struct mno *op)
 {
     struct management_mt mt = {0};
     if (m->mt)

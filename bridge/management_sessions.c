@@ -19,14 +19,13 @@ static void emit_text_or_null(struct json_emit *e, const char *key, const char *
     json_emit_member_string(e, key, text && text[0] ? text : NULL);
 }
 
-static void emit_identity(struct json_emit *e, const struct operator* op)
+static void emit_identity(struct json_emit *e, const struct mno *op)
 {
     json_emit_member_string(e, "operatorId", op->id_text);
     json_emit_member_string(e, "operatorName", operators_name(op));
 }
 
-static void emit_row(struct json_emit *e, const struct operator* op,
-                     const struct operator_session *row)
+static void emit_row(struct json_emit *e, const struct mno *op, const struct operator_session *row)
 {
     json_emit_object_begin(e);
     emit_identity(e, op);
@@ -37,7 +36,7 @@ static void emit_row(struct json_emit *e, const struct operator* op,
     json_emit_object_end(e);
 }
 
-static void emit_rows(struct json_emit *e, const struct operator* op)
+static void emit_rows(struct json_emit *e, const struct mno *op)
 {
     size_t rows = 0;
     for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
@@ -68,7 +67,7 @@ void management_sessions(const struct management_options *m, struct http_answer 
     management_json(&e, 200, answer_r);
 }
 
-/* --- one operator ----------------------------------------------------------------------------- */
+/* --- one operator --- */
 
 static void emit_refusal(struct json_emit *e, uint32_t status)
 {
@@ -109,7 +108,7 @@ static void emit_bind(struct json_emit *e, const struct operator_session *s)
 }
 
 static void emit_credentials(struct json_emit *e, const struct management_options *m,
-                             const struct operator* op)
+                             const struct mno *op)
 {
     struct uuid backup;
     char backup_text[UUID_TEXT_SIZE];
@@ -132,8 +131,7 @@ static void emit_credentials(struct json_emit *e, const struct management_option
     json_emit_object_end(e);
 }
 
-static void emit_tps(struct json_emit *e, const struct management_options *m,
-                     const struct operator* op)
+static void emit_tps(struct json_emit *e, const struct management_options *m, const struct mno *op)
 {
     struct tps_view v = tps_view(m->tps, op);
     json_emit_key(e, "tps");
@@ -153,7 +151,7 @@ static void emit_tps(struct json_emit *e, const struct management_options *m,
 }
 
 static void emit_traffic(struct json_emit *e, const struct management_options *m,
-                         const struct operator* op)
+                         const struct mno *op)
 {
     struct management_mt mt = management_mt_of(m, op);
     json_emit_member_string(e, "notSendingBecause", limiter_names[mt.limiter]);
@@ -173,7 +171,7 @@ static void emit_traffic(struct json_emit *e, const struct management_options *m
 }
 
 static void emit_receipts(struct json_emit *e, const struct management_options *m,
-                          const struct operator* op)
+                          const struct mno *op)
 {
     struct correlation_dialect d = correlations_dialect(m->correlations, op);
     json_emit_key(e, "receipts");
@@ -197,7 +195,7 @@ static void emit_receipts(struct json_emit *e, const struct management_options *
     json_emit_object_end(e);
 }
 
-void management_session_detail(const struct management_options *m, const struct operator* op,
+void management_session_detail(const struct management_options *m, const struct mno *op,
                                struct http_answer *answer_r)
 {
     struct json_emit e = json_emit_growable();

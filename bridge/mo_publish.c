@@ -82,7 +82,7 @@ static void decode_text(struct delivery *d)
                                          d->udh.length, d->udh.tables, d->text, d->text_size);
 }
 
-/* --- putting parts together ------------------------------------------------------------------- */
+/* --- putting parts together --- */
 
 static void key_put_text(struct buf_writer *w, const char *s)
 {
@@ -151,7 +151,7 @@ static void join(struct delivery *d)
     delivery_schedule(d, delivery_hold_left_ms(d) - DLR_MARGIN_MS);
 }
 
-/* --- publishing ------------------------------------------------------------------------------- */
+/* --- publishing --- */
 
 static const char *const kind_names[] = {
     [MESSAGE_TEXT_DEFAULT] = "GSM7",  [MESSAGE_TEXT_LATIN1] = "LATIN1",

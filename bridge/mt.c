@@ -15,8 +15,7 @@ const char *const mt_stage_names[] = {
 };
 ASSERT_ARRAY_LEN(mt_stage_names, MT_STAGES);
 
-/* --- by key ------------------------------------------------------------------------------------
- */
+/* --- by key --- */
 
 /* Sequences are dense and nobody outside chooses them: a multiplication spreads them well. */
 static size_t bucket_of(const struct mt_path *path, const struct ipc_key *key)
@@ -68,8 +67,7 @@ struct mt *mt_find(const struct mt_path *path, const struct ipc_key *key)
     return mt;
 }
 
-/* --- life --------------------------------------------------------------------------------------
- */
+/* --- life --- */
 
 struct mt *mt_create(struct mt_operator *owner, const struct ipc_key *key, enum mt_stage stage)
 {
@@ -132,8 +130,7 @@ void mt_move(struct mt *mt, enum mt_stage stage)
     list_append(&owner->stages[stage], &mt->link);
 }
 
-/* --- segments ----------------------------------------------------------------------------------
- */
+/* --- segments --- */
 
 void mt_set_segments(struct mt *mt, uint8_t count)
 {
@@ -164,8 +161,7 @@ size_t mt_count_segments(const struct mt *mt, enum mt_segment_state state)
     return count;
 }
 
-/* --- text --------------------------------------------------------------------------------------
- */
+/* --- text --- */
 
 void mt_keep_raw(struct mt *mt, const void *data, size_t len)
 {
@@ -208,8 +204,7 @@ bool mt_stream_name(const char *ack_subject, char *out, size_t size)
     return str_copy(out, size, token, strcspn(token, "."));
 }
 
-/* --- context -----------------------------------------------------------------------------------
- */
+/* --- context --- */
 
 struct context mt_context(const struct mt *mt, const struct mt_segment *segment)
 {

@@ -114,7 +114,7 @@ struct mt_pull {
 
 struct mt_operator {
     struct mt_path *path;
-    struct operator* op;
+    struct mno *op;
     struct list work; /* on the path's list when something changed */
     struct list stages[MT_STAGES];
     uint32_t counts[MT_STAGES];
@@ -141,7 +141,7 @@ struct mt_operator {
     struct mt_consumer *consumer;
 };
 
-/* --- mt.c ------------------------------------------------------------------------------------- */
+/* --- mt.c --- */
 
 /* Found by key; NULL: not known here. */
 struct mt *mt_find(const struct mt_path *path, const struct ipc_key *key);
@@ -165,7 +165,7 @@ struct context mt_context(const struct mt *mt, const struct mt_segment *segment)
 /* Everything the context says, into the message and its segment. */
 void mt_adopt_context(struct mt *mt, const struct context *c);
 
-/* --- mt_path.c -------------------------------------------------------------------------------- */
+/* --- mt_path.c --- */
 
 struct mt_path {
     struct mt_path_options with;

@@ -19,8 +19,7 @@ static enum jetstream_ack kind_of(const struct mt *mt)
     return mt->terminate ? JETSTREAM_TERM : JETSTREAM_ACK;
 }
 
-/* --- the barrier
- * ---------------------------------------------------------------------------------- */
+/* --- the barrier --- */
 
 static void send_settled(struct mt *mt)
 {
@@ -32,8 +31,8 @@ static void send_settled(struct mt *mt)
 /* Acking twice is harmless, so all of a batch goes again. */
 static void take_back(struct mt_operator *mo)
 {
-    LIST_FOREACH(item, &mo->stages[MT_ACK_SENT])
-    mt_move(LIST_ENTRY(item, struct mt, link), MT_ACK_DUE);
+    LIST_FOREACH (item, &mo->stages[MT_ACK_SENT])
+        mt_move(LIST_ENTRY(item, struct mt, link), MT_ACK_DUE);
     timer_start_ms(&mo->barrier_timer, BARRIER_AGAIN_MS);
 }
 
@@ -45,8 +44,7 @@ static void on_barrier(void *arg, bool ok)
         take_back(mo);
         return;
     }
-    LIST_FOREACH(item, &mo->stages[MT_ACK_SENT])
-    {
+    LIST_FOREACH (item, &mo->stages[MT_ACK_SENT]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         send_settled(mt);
         mo->op->counters.commands_settled++;
@@ -58,8 +56,7 @@ static void on_barrier(void *arg, bool ok)
 static bool send_batch(struct mt_operator *mo)
 {
     struct mt *last = LIST_ENTRY(mo->stages[MT_ACK_DUE].prev, struct mt, link);
-    LIST_FOREACH(item, &mo->stages[MT_ACK_DUE])
-    {
+    LIST_FOREACH (item, &mo->stages[MT_ACK_DUE]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         if (mt != last && !jetstream_ack(js_of(mo), mt->ack_subject, kind_of(mt)))
             return false;
@@ -90,8 +87,7 @@ void mt_settle_barrier_timer_init(struct mt_operator *mo)
     timer_init(&mo->barrier_timer, mo->path->with.loop, on_barrier_timer, mo);
 }
 
-/* --- signs of life
- * -------------------------------------------------------------------------------- */
+/* --- signs of life --- */
 
 int64_t mt_ack_wait_ms(const struct mt_operator *mo)
 {
@@ -102,8 +98,7 @@ void mt_settle_signs_of_life(struct mt_operator *mo)
 {
     mono_t now = loop_now(mo->path->with.loop);
     int64_t every_ms = mt_ack_wait_ms(mo) / 3;
-    LIST_FOREACH(item, &mo->alive)
-    {
+    LIST_FOREACH (item, &mo->alive) {
         struct mt *mt = LIST_ENTRY(item, struct mt, alive);
         if (mono_diff_ms(now, mt->sign_of_life) < every_ms)
             return;

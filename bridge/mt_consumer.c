@@ -70,8 +70,7 @@ static const char *id_of(const struct mt_consumer *c)
     return c->mo->op->id_text;
 }
 
-/* --- how a check ends
- * -------------------------------------------------------------------------------- */
+/* --- how a check ends --- */
 
 static void finish(struct mt_consumer *c, int64_t again_ms)
 {
@@ -134,8 +133,7 @@ static void succeed(struct mt_consumer *c)
     finish(c, CHECK_EVERY_MS);
 }
 
-/* --- dead letters
- * ------------------------------------------------------------------------------------ */
+/* --- dead letters --- */
 
 static void on_letters(void *arg, const char *json, size_t len, const char *reason)
 {
@@ -169,8 +167,7 @@ static void ask_letters(struct mt_consumer *c)
         succeed(c);
 }
 
-/* --- creation
- * ---------------------------------------------------------------------------------------- */
+/* --- creation --- */
 
 static void on_created(void *arg, const char *json, size_t len, const char *reason)
 {
@@ -203,8 +200,7 @@ static void create(struct mt_consumer *c, enum mt_consumer_verdict verdict)
         postpone(c, "CONSUMER.DURABLE.CREATE", "not connected");
 }
 
-/* --- the consumer
- * ------------------------------------------------------------------------------------- */
+/* --- the consumer --- */
 
 static void decide(struct mt_consumer *c)
 {
@@ -250,8 +246,7 @@ static void ask_consumer(struct mt_consumer *c)
         postpone(c, "CONSUMER.INFO", "not connected");
 }
 
-/* --- the stream
- * --------------------------------------------------------------------------------------- */
+/* --- the stream --- */
 
 static void use_stream(struct mt_consumer *c, const struct stream *s)
 {
@@ -292,8 +287,7 @@ static void on_stream(void *arg, const char *json, size_t len, const char *reaso
 
 static struct stream *find_stream(struct mt_streams *streams, const char *name)
 {
-    LIST_FOREACH(item, &streams->all)
-    {
+    LIST_FOREACH (item, &streams->all) {
         struct stream *s = LIST_ENTRY(item, struct stream, link);
         if (strcmp(s->name, name) == 0)
             return s;
@@ -327,8 +321,7 @@ static void ask_stream(struct mt_consumer *c)
     postpone(c, "STREAM.INFO", "not connected");
 }
 
-/* --- when
- * --------------------------------------------------------------------------------------------- */
+/* --- when --- */
 
 static void next_check(struct mt_path *path)
 {
@@ -379,8 +372,8 @@ void mt_consumer_tick(struct mt_path *path)
 
 void mt_consumer_connected(struct mt_path *path)
 {
-    LIST_FOREACH(item, &path->streams->all)
-    LIST_ENTRY(item, struct stream, link)->at = (mono_t){0};
+    LIST_FOREACH (item, &path->streams->all)
+        LIST_ENTRY(item, struct stream, link)->at = (mono_t){0};
     for (size_t i = 0; i < operators_count(path->with.operators); i++)
         mt_consumer_check(operators_at(path->with.operators, i)->mt);
 }
@@ -399,8 +392,7 @@ void mt_consumer_note_floor(struct mt_operator *mo, uint64_t stream, uint64_t se
     c->facts.floor = sequence;
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct mt_streams *mt_streams_create(struct mt_path *path)
 {
@@ -413,8 +405,7 @@ struct mt_streams *mt_streams_create(struct mt_path *path)
 
 void mt_streams_destroy(struct mt_streams **streams)
 {
-    LIST_FOREACH(item, &(*streams)->all)
-    {
+    LIST_FOREACH (item, &(*streams)->all) {
         struct stream *s = LIST_ENTRY(item, struct stream, link);
         free(s->name);
         free(s->json);
@@ -444,11 +435,9 @@ void mt_consumer_destroy(struct mt_consumer **c)
     *c = NULL;
 }
 
-/* --- what others ask
- * ------------------------------------------------------------------------------------ */
+/* --- what others ask --- */
 
-/* --- the backup's
- * ------------------------------------------------------------------------------------ */
+/* --- the backup's --- */
 
 static void on_backup(void *arg, const char *json, size_t len, const char *reason)
 {
@@ -465,8 +454,8 @@ static void on_backup(void *arg, const char *json, size_t len, const char *reaso
 void mt_consumer_ask_backup(struct mt_operator *mo)
 {
     struct mt_consumer *c = mo->consumer;
-    const struct operator* backup = operators_find(mo->path->with.operators, mo->op->backup_id);
-    const struct operator* op = mo->op;
+    const struct mno *backup = operators_find(mo->path->with.operators, mo->op->backup_id);
+    const struct mno *op = mo->op;
     struct uuid id;
     char text[UUID_TEXT_SIZE];
     char what[400];

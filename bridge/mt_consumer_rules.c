@@ -16,8 +16,7 @@
 #define ERR_STREAM_NOT_FOUND 10059
 #define NUMBER_MAX (INT64_C(1) << 53)
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers --- */
 
 bool mt_subject_matches(const char *pattern, size_t len, const char *subject)
 {
@@ -162,8 +161,7 @@ int mt_consumer_info_parse(const char *json, size_t len, const char *subject,
     return error < 0 ? -1 : 0;
 }
 
-/* --- decisions ----------------------------------------------------------------------------------
- */
+/* --- decisions --- */
 
 int64_t mt_consumer_wanted_ack_pending(const struct operator_settings *s)
 {

@@ -36,8 +36,7 @@ void mt_encoder_destroy(struct mt_encoder **e)
     *e = NULL;
 }
 
-/* --- alphabet and segments -----------------------------------------------------------------------
- */
+/* --- alphabet and segments --- */
 
 static struct split_plan plan_of(const struct mt *mt, const struct command *command)
 {
@@ -85,8 +84,7 @@ int mt_encode_command(struct mt_encoder *e, struct mt *mt, const struct command 
     return -1;
 }
 
-/* --- fields
- * --------------------------------------------------------------------------------------- */
+/* --- fields --- */
 
 static uint8_t chosen(int by_command, int64_t by_operator, uint8_t inferred)
 {

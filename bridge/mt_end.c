@@ -52,8 +52,7 @@ void mt_settle_end(struct mt *mt)
     send_close(mt);
 }
 
-/* --- once it is closed
- * ------------------------------------------------------------------------------ */
+/* --- once it is closed --- */
 
 static void count_end(const struct mt *mt)
 {
@@ -168,6 +167,6 @@ void mt_settle_end_stored(struct mt *mt)
 
 void mt_settle_publish_again(struct mt_operator *mo)
 {
-    LIST_FOREACH(item, &mo->stages[MT_REPORTING])
-    publish_next(LIST_ENTRY(item, struct mt, link));
+    LIST_FOREACH (item, &mo->stages[MT_REPORTING])
+        publish_next(LIST_ENTRY(item, struct mt, link));
 }

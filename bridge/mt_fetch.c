@@ -19,8 +19,7 @@
     256 /* messages on their way out: beyond it nothing is fetched for the operator */
 #define RAW_OCTETS_MAX (64u << 20) /* texts kept, all operators together */
 
-/* --- accounting of pulls
- * ---------------------------------------------------------------------------- */
+/* --- accounting of pulls --- */
 
 static uint32_t pulled(const struct mt_operator *mo)
 {
@@ -59,8 +58,7 @@ void mt_fetch_forget(struct mt_operator *mo)
     mo->pull_count = 0;
 }
 
-/* --- pulling
- * ------------------------------------------------------------------------------------------ */
+/* --- pulling --- */
 
 static uint32_t live(const struct mt_operator *mo)
 {
@@ -168,8 +166,7 @@ void mt_fetch_tick(struct mt_operator *mo)
     work(mo, true);
 }
 
-/* --- ends of pulls
- * ------------------------------------------------------------------------------------ */
+/* --- ends of pulls --- */
 
 void mt_fetch_heartbeat(struct mt_operator *mo)
 {
@@ -202,8 +199,7 @@ void mt_fetch_pull_ended(struct mt_operator *mo, enum jetstream_pull_end why, ui
     mt_touch(mo);
 }
 
-/* --- messages
- * ----------------------------------------------------------------------------------------- */
+/* --- messages --- */
 
 static void take_ack_subject(struct mt *mt, const struct jetstream_message *m)
 {

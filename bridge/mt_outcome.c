@@ -31,8 +31,7 @@ static void end_by_segment(struct mt_segment *s, enum mt_end end, uint32_t statu
     mt_set_reason(mt, reason);
 }
 
-/* --- accepted ------------------------------------------------------------------------------------
- */
+/* --- accepted --- */
 
 static void store(struct mt_segment *s);
 
@@ -74,8 +73,7 @@ static void store(struct mt_segment *s)
 
 void mt_settle_store_again(struct mt_operator *mo)
 {
-    LIST_FOREACH(item, &mo->stages[MT_STORING])
-    {
+    LIST_FOREACH (item, &mo->stages[MT_STORING]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         for (size_t i = 0; i < mt->segment_count; i++) {
             if (mt->segments[i].state == SEGMENT_UNSTORED)
@@ -124,8 +122,7 @@ static void accepted_late(const struct mt_segment *s, const struct ipc_outcome *
         log_warn("the id of a late answer is not stored", LOG_STR("operatorId", mo->op->id_text));
 }
 
-/* --- again
- * ---------------------------------------------------------------------------------------- */
+/* --- again --- */
 
 static void send_again(struct mt_segment *s, int64_t after_ms)
 {
@@ -193,13 +190,12 @@ static void refused(struct mt_segment *s, const struct ipc_outcome *r)
     send_again(s, d.after_ms);
 }
 
-/* --- unknown
- * -------------------------------------------------------------------------------------- */
+/* --- unknown --- */
 
 /* The session that it was sent over still stands: its answer may yet come. */
 static bool may_be_answered(const struct mt_segment *s)
 {
-    const struct operator* op = s->mt->owner->op;
+    const struct mno *op = s->mt->owner->op;
     for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
         const struct operator_session *row = &op->rows[i];
         bool bound = row->state == IPC_SESSION_BOUND || row->state == IPC_SESSION_FAILBACK;
@@ -250,8 +246,7 @@ static void resubmit_rested(struct mt *mt, int64_t now_ms)
         mt_settle_advance(mt);
 }
 
-/* --- all of them
- * ---------------------------------------------------------------------------------- */
+/* --- all of them --- */
 
 static void closed_before(struct mt_segment *s)
 {
@@ -357,10 +352,10 @@ void mt_settle_tick(struct mt_operator *mo)
 {
     int64_t now_ms = clock_wall_ms();
     mono_t now = loop_now(mo->path->with.loop);
-    LIST_FOREACH(item, &mo->stages[MT_WAITING])
-    resubmit_rested(LIST_ENTRY(item, struct mt, link), now_ms);
-    LIST_FOREACH(item, &mo->stages[MT_RECALLED])
-    recall_again(LIST_ENTRY(item, struct mt, link), now);
+    LIST_FOREACH (item, &mo->stages[MT_WAITING])
+        resubmit_rested(LIST_ENTRY(item, struct mt, link), now_ms);
+    LIST_FOREACH (item, &mo->stages[MT_RECALLED])
+        recall_again(LIST_ENTRY(item, struct mt, link), now);
     mt_settle_store_again(mo);
     mt_settle_publish_again(mo);
 }

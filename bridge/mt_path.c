@@ -14,8 +14,7 @@
 
 #define TICK_MS 500
 
-/* --- what follows at a turn's end
- * -------------------------------------------------------------------- */
+/* --- what follows at a turn's end --- */
 
 void mt_touch(struct mt_operator *mo)
 {
@@ -66,8 +65,7 @@ static void on_tick(void *arg)
     mt_consumer_tick(path);
 }
 
-/* --- life
- * ---------------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct mt_path *mt_path_create(const struct mt_path_options *options)
 {
@@ -108,7 +106,7 @@ void mt_path_destroy(struct mt_path **path_ptr)
     *path_ptr = NULL;
 }
 
-void mt_path_operator_added(struct mt_path *path, struct operator* op)
+void mt_path_operator_added(struct mt_path *path, struct mno *op)
 {
     struct mt_operator *mo = xcalloc(1, sizeof(*mo));
     mo->path = path;
@@ -125,33 +123,32 @@ void mt_path_operator_added(struct mt_path *path, struct operator* op)
     mt_consumer_check(mo);
 }
 
-void mt_path_operator_changed(struct mt_path *path, struct operator* op)
+void mt_path_operator_changed(struct mt_path *path, struct mno *op)
 {
     (void)path;
     mt_consumer_settings_changed(op->mt);
     mt_touch(op->mt);
 }
 
-void mt_path_operator_dropping(struct mt_path *path, struct operator* op)
+void mt_path_operator_dropping(struct mt_path *path, struct mno *op)
 {
     (void)path;
     mt_submit_give_back(op->mt);
 }
 
-bool mt_path_operator_is_idle(const struct operator* op)
+bool mt_path_operator_is_idle(const struct mno *op)
 {
     const struct mt_operator *mo = op->mt;
     return list_empty(&mo->alive) && !mo->barrier_out && !mt_consumer_is_asking(mo);
 }
 
-void mt_path_operator_gone(struct mt_path *path, struct operator* op)
+void mt_path_operator_gone(struct mt_path *path, struct mno *op)
 {
     struct mt_operator *mo = op->mt;
     (void)path;
     if (!mo)
         return;
-    LIST_FOREACH(item, &mo->alive)
-    {
+    LIST_FOREACH (item, &mo->alive) {
         struct mt *mt = LIST_ENTRY(item, struct mt, alive);
         mt_destroy(&mt);
     }
@@ -163,12 +160,11 @@ void mt_path_operator_gone(struct mt_path *path, struct operator* op)
     op->mt = NULL;
 }
 
-/* --- from the agent
- * ------------------------------------------------------------------------------------- */
+/* --- from the agent --- */
 
 static struct mt_operator *find_operator(const struct mt_path *path, const uint8_t id[16])
 {
-    struct operator* op = operators_find(path->with.operators, id);
+    struct mno *op = operators_find(path->with.operators, id);
     return op ? op->mt : NULL;
 }
 
@@ -183,8 +179,8 @@ void mt_path_listed(struct mt_path *path)
     path->listed = true;
     for (size_t i = 0; i < operators_count(path->with.operators); i++) {
         struct mt_operator *mo = operators_at(path->with.operators, i)->mt;
-        LIST_FOREACH(item, &mo->stages[MT_AT_AGENT])
-        mt_settle_advance(LIST_ENTRY(item, struct mt, link));
+        LIST_FOREACH (item, &mo->stages[MT_AT_AGENT])
+            mt_settle_advance(LIST_ENTRY(item, struct mt, link));
         mt_touch(mo);
     }
     log_info("the agent has listed what it holds", LOG_UINT("messages", adopted),
@@ -269,14 +265,13 @@ void mt_path_ack_floor(struct mt_path *path, const struct ipc_ack_floor *r)
         mt_consumer_note_floor(mo, r->stream, r->sequence);
 }
 
-void mt_path_session_changed(struct mt_path *path, struct operator* op)
+void mt_path_session_changed(struct mt_path *path, struct mno *op)
 {
     (void)path;
     mt_touch(op->mt);
 }
 
-/* --- from JetStream and Redis
- * ---------------------------------------------------------------------------- */
+/* --- from JetStream and Redis --- */
 
 void mt_path_js_connected(struct mt_path *path)
 {
@@ -293,7 +288,7 @@ void mt_path_js_disconnected(struct mt_path *path)
 
 static struct mt_operator *by_tag(const struct mt_path *path, uint32_t tag)
 {
-    struct operator* op = operators_by_tag(path->with.operators, tag);
+    struct mno *op = operators_by_tag(path->with.operators, tag);
     return op ? op->mt : NULL;
 }
 
@@ -327,8 +322,7 @@ void mt_path_redis_connected(struct mt_path *path)
         mt_settle_store_again(operators_at(path->with.operators, i)->mt);
 }
 
-/* --- the end, and gauges
- * ---------------------------------------------------------------------------------- */
+/* --- the end, and gauges --- */
 
 void mt_path_stop(struct mt_path *path)
 {
@@ -350,14 +344,14 @@ size_t mt_path_unsettled(const struct mt_path *path)
     return path->count;
 }
 
-bool mt_path_expects(void *arg, const struct operator* op, uint64_t destination_digest)
+bool mt_path_expects(void *arg, const struct mno *op, uint64_t destination_digest)
 {
     return *mt_submit_expected(arg, op, destination_digest) > 0;
 }
 
 static enum limiter limiter_of(const struct mt_operator *mo)
 {
-    const struct operator* op = mo->op;
+    const struct mno *op = mo->op;
     struct tps_view tps = tps_view(mo->path->with.tps, op);
     bool backlog =
         mo->counts[MT_READY] + mo->counts[MT_READY_PRIORITY] + mo->counts[MT_SENDING] > 0;
@@ -376,7 +370,7 @@ static enum limiter limiter_of(const struct mt_operator *mo)
     return backlog || op->stats[IPC_STAT_QUEUED] > 0 ? LIMITER_TOKENS : LIMITER_EMPTY;
 }
 
-void mt_path_view(void *arg, const struct operator* op, struct management_mt *mt_r)
+void mt_path_view(void *arg, const struct mno *op, struct management_mt *mt_r)
 {
     (void)arg;
     const struct mt_operator *mo = op->mt;

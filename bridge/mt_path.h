@@ -28,15 +28,15 @@ struct mt_path *mt_path_create(const struct mt_path_options *options) MUST_CHECK
 void mt_path_destroy(struct mt_path **path);
 
 /* After operators_put() of a new one; `op->mt` is made. */
-void mt_path_operator_added(struct mt_path *path, struct operator* op);
+void mt_path_operator_added(struct mt_path *path, struct mno *op);
 /* Its settings changed. */
-void mt_path_operator_changed(struct mt_path *path, struct operator* op);
+void mt_path_operator_changed(struct mt_path *path, struct mno *op);
 /* It is to go: nothing is fetched any more, what was not submitted is given back. */
-void mt_path_operator_dropping(struct mt_path *path, struct operator* op);
+void mt_path_operator_dropping(struct mt_path *path, struct mno *op);
 /* Nothing of it is under way. */
-bool mt_path_operator_is_idle(const struct operator* op);
+bool mt_path_operator_is_idle(const struct mno *op);
 /* Before operators_remove(). */
-void mt_path_operator_gone(struct mt_path *path, struct operator* op);
+void mt_path_operator_gone(struct mt_path *path, struct mno *op);
 
 /* From the agent. */
 void mt_path_attached(struct mt_path *path, const struct ipc_attached *a);
@@ -47,7 +47,7 @@ void mt_path_outcome(struct mt_path *path, const struct ipc_outcome *r);
 void mt_path_closed(struct mt_path *path, const struct ipc_closed *r);
 void mt_path_ack_floor(struct mt_path *path, const struct ipc_ack_floor *r);
 /* SESSION, OPERATOR_STATE: whether the operator can send may have changed. */
-void mt_path_session_changed(struct mt_path *path, struct operator* op);
+void mt_path_session_changed(struct mt_path *path, struct mno *op);
 
 /* From JetStream and Redis (jetstream_events, redis_events of the owner). */
 void mt_path_js_connected(struct mt_path *path);
@@ -65,7 +65,7 @@ size_t mt_path_without_outcome(const struct mt_path *path);
 size_t mt_path_unsettled(const struct mt_path *path);
 
 /* For dlr_options.expects and management_options.mt; `arg` is the path. */
-bool mt_path_expects(void *arg, const struct operator* op, uint64_t destination_digest);
-void mt_path_view(void *arg, const struct operator* op, struct management_mt *mt_r);
+bool mt_path_expects(void *arg, const struct mno *op, uint64_t destination_digest);
+void mt_path_view(void *arg, const struct mno *op, struct management_mt *mt_r);
 
 #endif

@@ -7,8 +7,7 @@
 
 #include "bridge/mt.h"
 
-/* --- mt_outcome.c -------------------------------------------------------------------------------
- */
+/* --- mt_outcome.c --- */
 
 void mt_settle_outcome(struct mt_segment *segment, const struct ipc_outcome *r);
 /* An unknown outcome has rested long enough to be sent again: its session is gone, or patience is
@@ -24,8 +23,7 @@ void mt_settle_recall(struct mt *mt);
 /* Redis is back: what waits for it is asked for again. */
 void mt_settle_store_again(struct mt_operator *mo);
 
-/* --- mt_end.c -----------------------------------------------------------------------------------
- */
+/* --- mt_end.c --- */
 
 /* mt->end was set: nothing of it shall be sent (any more), the world is told, it leaves the stream.
  */
@@ -38,8 +36,7 @@ void mt_settle_end_stored(struct mt *mt);
 /* What could not be published because the table was full. */
 void mt_settle_publish_again(struct mt_operator *mo);
 
-/* --- mt_acks.c ----------------------------------------------------------------------------------
- */
+/* --- mt_acks.c --- */
 
 /* Sends what is due as one batch whose last ack is confirmed; at a turn's end. */
 void mt_settle_acks(struct mt_operator *mo);

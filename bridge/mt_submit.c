@@ -13,10 +13,9 @@
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
 
-/* --- receipts that may come any moment -----------------------------------------------------------
- */
+/* --- receipts that may come any moment --- */
 
-uint16_t *mt_submit_expected(const struct mt_path *path, const struct operator* op,
+uint16_t *mt_submit_expected(const struct mt_path *path, const struct mno *op,
                              uint64_t destination_digest)
 {
     uint64_t hash = (destination_digest ^ op->tag) * UINT64_C(0x9e3779b97f4a7c15);
@@ -40,8 +39,7 @@ void mt_submit_unexpect(struct mt *mt)
     mt->is_expected = false;
 }
 
-/* --- room
- * ------------------------------------------------------------------------------------------ */
+/* --- room --- */
 
 bool mt_can_submit(const struct mt_operator *mo)
 {
@@ -64,8 +62,7 @@ static bool reserve(struct mt *mt, uint32_t entries)
     return true;
 }
 
-/* --- sending
- * --------------------------------------------------------------------------------------- */
+/* --- sending --- */
 
 static void put_submit(struct mt *mt, struct mt_segment *segment, struct bytes body)
 {
@@ -226,8 +223,7 @@ static bool send_waiting(struct mt *mt)
 
 static bool send_list(struct mt_operator *mo, enum mt_stage stage)
 {
-    LIST_FOREACH(item, &mo->stages[stage])
-    {
+    LIST_FOREACH (item, &mo->stages[stage]) {
         if (!mt_can_submit(mo) || !send_waiting(LIST_ENTRY(item, struct mt, link)))
             return false;
     }
@@ -240,13 +236,11 @@ void mt_submit_work(struct mt_operator *mo)
         send_list(mo, MT_READY);
 }
 
-/* --- what is not to be sent any more
- * ---------------------------------------------------------------- */
+/* --- what is not to be sent any more --- */
 
 static void expire_list(struct mt_operator *mo, enum mt_stage stage, int64_t now_ms)
 {
-    LIST_FOREACH(item, &mo->stages[stage])
-    {
+    LIST_FOREACH (item, &mo->stages[stage]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         if (now_ms < mt->not_after_ms)
             continue;
@@ -267,8 +261,7 @@ void mt_submit_expire(struct mt_operator *mo)
 
 static void give_back_list(struct mt_operator *mo, enum mt_stage stage)
 {
-    LIST_FOREACH(item, &mo->stages[stage])
-    {
+    LIST_FOREACH (item, &mo->stages[stage]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         /* Whether the NAK arrives does not matter: AckWait brings the message back as well. */
         if (!jetstream_ack(mo->path->with.js, mt->ack_subject, JETSTREAM_NAK))

@@ -20,7 +20,7 @@ void mt_submit_give_back(struct mt_operator *mo);
 /* A submit_sm to its destination has no stored correlation yet (mt_path_expects). */
 void mt_submit_expect(struct mt *mt);
 void mt_submit_unexpect(struct mt *mt);
-uint16_t *mt_submit_expected(const struct mt_path *path, const struct operator* op,
+uint16_t *mt_submit_expected(const struct mt_path *path, const struct mno *op,
                              uint64_t destination_digest);
 
 #define MT_EXPECTED_SIZE 16384   /* counters; a collision makes a receipt wait a little longer */

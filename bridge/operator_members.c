@@ -8,8 +8,7 @@
 
 #include "bridge/operator_members.h"
 
-/* --- members with a shape of their own ---------------------------------------------------------
- */
+/* --- members with a shape of their own --- */
 
 static bool read_status(const struct json *value, uint32_t *status_r)
 {
@@ -142,7 +141,7 @@ static bool read_tls_min_version(const struct json *value, struct operator_setti
     return true;
 }
 
-/* --- the tables ------------------------------------------------------------------------------- */
+/* --- the tables --- */
 
 static const char *const on_unknown_words[] = {"resubmit", "report", NULL};
 static const char *const alphabet_words[] = {"gsm7", "latin1", "ascii", NULL};

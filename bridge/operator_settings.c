@@ -22,7 +22,7 @@ static char **string_field(const struct operator_member *m, const struct operato
     return operator_member_field(m, s);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void init_member(const struct operator_member *m, void *arg)
 {
@@ -72,7 +72,7 @@ void operator_settings_list_free(struct operator_settings_list *list)
     *list = (struct operator_settings_list){0};
 }
 
-/* --- comparison ------------------------------------------------------------------------------- */
+/* --- comparison --- */
 
 struct comparison {
     const struct operator_settings *a, *b;
@@ -130,7 +130,7 @@ bool operator_settings_equal(const struct operator_settings *a, const struct ope
            same_arrays(a, b);
 }
 
-/* --- derived ---------------------------------------------------------------------------------- */
+/* --- derived --- */
 
 struct smpp_status operator_settings_status(const struct operator_settings *s, uint32_t code)
 {

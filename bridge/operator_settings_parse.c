@@ -23,8 +23,7 @@ static int PRINTF_LIKE(2, 3) complain(struct complaint c, const char *fmt, ...)
     return -1;
 }
 
-/* --- one member --------------------------------------------------------------------------------
- */
+/* --- one member --- */
 
 static bool parse_word(const struct operator_member *m, const struct json *value, int64_t *index_r)
 {
@@ -153,8 +152,7 @@ static int check_together(const struct operator_settings *s, struct complaint c)
     return 0;
 }
 
-/* --- one operator ------------------------------------------------------------------------------
- */
+/* --- one operator --- */
 
 static int parse_operator(const struct json *entry, struct operator_settings *s, struct complaint c)
 {
@@ -243,8 +241,7 @@ static int parse_document(const struct json *root, const struct operator_setting
     return 0;
 }
 
-/* --- the two sources ---------------------------------------------------------------------------
- */
+/* --- the two sources --- */
 
 int operator_settings_parse_file(const char *json, size_t len,
                                  const struct operator_settings *defaults,

@@ -18,9 +18,9 @@ static const double wait_bounds[] = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 1
 
 struct operators {
     struct map *by_id;
-    struct operator** ordered; /* count of them */
+    struct mno **ordered; /* count of them */
     size_t count;
-    struct operator** tagged; /* tag_count of them; NULL: free again */
+    struct mno **tagged; /* tag_count of them; NULL: free again */
     size_t tag_count;
     size_t size; /* of both arrays */
 };
@@ -32,7 +32,7 @@ struct operators *operators_create(void)
     return ops;
 }
 
-static void free_operator(struct operator* op)
+static void free_operator(struct mno *op)
 {
     operator_settings_free(&op->settings);
     free(op);
@@ -52,12 +52,12 @@ void operators_destroy(struct operators **ops_ptr)
     *ops_ptr = NULL;
 }
 
-struct operator* operators_find(const struct operators *ops, const uint8_t id[IPC_OPERATOR_ID_SIZE])
+struct mno *operators_find(const struct operators *ops, const uint8_t id[IPC_OPERATOR_ID_SIZE])
 {
     return map_get(ops->by_id, id, IPC_OPERATOR_ID_SIZE);
 }
 
-struct operator* operators_find_text(const struct operators *ops, const char *id_text)
+struct mno *operators_find_text(const struct operators *ops, const char *id_text)
 {
     struct uuid id;
     if (!uuid_parse(id_text, strlen(id_text), &id))
@@ -65,7 +65,7 @@ struct operator* operators_find_text(const struct operators *ops, const char *id
     return operators_find(ops, id.octets);
 }
 
-struct operator* operators_by_tag(const struct operators *ops, uint32_t tag)
+struct mno *operators_by_tag(const struct operators *ops, uint32_t tag)
 {
     return tag < ops->tag_count ? ops->tagged[tag] : NULL;
 }
@@ -75,7 +75,7 @@ size_t operators_count(const struct operators *ops)
     return ops->count;
 }
 
-struct operator* operators_at(const struct operators *ops, size_t index)
+struct mno *operators_at(const struct operators *ops, size_t index)
 {
     return index < ops->count ? ops->ordered[index] : NULL;
 }
@@ -94,13 +94,13 @@ static void make_room(struct operators *ops)
     if (ops->tag_count < ops->size)
         return;
     ops->size = ops->size ? ops->size * 2 : 16;
-    ops->ordered = xrealloc(ops->ordered, ops->size * sizeof(struct operator*));
-    ops->tagged = xrealloc(ops->tagged, ops->size * sizeof(struct operator*));
+    ops->ordered = xrealloc(ops->ordered, ops->size * sizeof(struct mno *));
+    ops->tagged = xrealloc(ops->tagged, ops->size * sizeof(struct mno *));
 }
 
-struct operator* operators_put(struct operators *ops, struct operator_settings *settings)
+struct mno *operators_put(struct operators *ops, struct operator_settings *settings)
 {
-    struct operator* op = operators_find(ops, settings->id.octets);
+    struct mno *op = operators_find(ops, settings->id.octets);
     if (op) {
         operator_settings_free(&op->settings);
         op->settings = *settings;
@@ -122,14 +122,14 @@ struct operator* operators_put(struct operators *ops, struct operator_settings *
     return op;
 }
 
-void operators_remove(struct operators *ops, struct operator** op_ptr)
+void operators_remove(struct operators *ops, struct mno **op_ptr)
 {
-    struct operator* op = * op_ptr;
+    struct mno *op = *op_ptr;
     for (size_t i = 0; i < ops->count; i++) {
         if (ops->ordered[i] != op)
             continue;
         memmove(&ops->ordered[i], &ops->ordered[i + 1],
-                (ops->count - i - 1) * sizeof(struct operator*));
+                (ops->count - i - 1) * sizeof(struct mno *));
         ops->count--;
         break;
     }
@@ -139,11 +139,10 @@ void operators_remove(struct operators *ops, struct operator** op_ptr)
     *op_ptr = NULL;
 }
 
-/* --- what the agent tells ----------------------------------------------------------------------
- */
+/* --- what the agent tells --- */
 
 /* A bind has two places: the second is for the receiver, which may be half of a pair. */
-static struct operator_session *row_of(struct operator* op, uint8_t bind, uint8_t bind_mode)
+static struct operator_session *row_of(struct mno *op, uint8_t bind, uint8_t bind_mode)
 {
     size_t index = (size_t)bind * 2 + (bind_mode == IPC_BIND_RECEIVER);
     return index < OPERATOR_MAX_ROWS ? &op->rows[index] : NULL;
@@ -154,7 +153,7 @@ static void copy_text(char *out, size_t size, struct bytes text)
     str_copy(out, size, (const char *)text.data, text.len);
 }
 
-void operators_note_session(struct operator* op, const struct ipc_session *s)
+void operators_note_session(struct mno *op, const struct ipc_session *s)
 {
     struct operator_session *row = row_of(op, s->bind, s->bind_mode);
     if (!row)
@@ -178,14 +177,14 @@ void operators_note_session(struct operator* op, const struct ipc_session *s)
     copy_text(row->reason, sizeof(row->reason), s->reason);
 }
 
-void operators_note_session_gone(struct operator* op, const struct ipc_session_gone *s)
+void operators_note_session_gone(struct mno *op, const struct ipc_session_gone *s)
 {
     struct operator_session *row = row_of(op, s->bind, s->bind_mode);
     if (row && row->present && row->bind_mode == s->bind_mode)
         *row = (struct operator_session){0};
 }
 
-void operators_note_state(struct operator* op, const struct ipc_operator_state *s)
+void operators_note_state(struct mno *op, const struct ipc_operator_state *s)
 {
     static const uint8_t none[IPC_OPERATOR_ID_SIZE];
     op->health = s->health;
@@ -200,19 +199,19 @@ void operators_note_state(struct operator* op, const struct ipc_operator_state *
     copy_text(op->host, sizeof(op->host), s->host);
 }
 
-void operators_note_stats(struct operator* op, const struct ipc_stats *s)
+void operators_note_stats(struct mno *op, const struct ipc_stats *s)
 {
     struct buf_reader r = buf_reader(s->values.data, s->values.len);
     for (size_t i = 0; i < IPC_STATS_COUNT && buf_left(&r) >= 8; i++)
         op->stats[i] = buf_get_u64(&r);
 }
 
-bool operators_is_served(const struct operator* op)
+bool operators_is_served(const struct mno *op)
 {
     return !op->dropping && !op->unconfigured;
 }
 
-bool operators_can_transmit(const struct operator* op)
+bool operators_can_transmit(const struct mno *op)
 {
     for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
         const struct operator_session *row = &op->rows[i];
@@ -223,7 +222,7 @@ bool operators_can_transmit(const struct operator* op)
     return false;
 }
 
-const char *operators_name(const struct operator* op)
+const char *operators_name(const struct mno *op)
 {
     return op->settings.name ? op->settings.name : op->id_text;
 }

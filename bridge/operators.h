@@ -57,8 +57,7 @@ struct dlr_operator;      /* dlr.h: receipts under way */
 struct tps_operator;      /* tps.h: share of the limit */
 struct failover_operator; /* failover.h */
 
-struct operator
-{
+struct mno {
     uint8_t id[IPC_OPERATOR_ID_SIZE];
     char id_text[UUID_TEXT_SIZE]; /* lower case */
     struct operator_settings settings;
@@ -97,26 +96,25 @@ struct operators;
 
 struct operators *operators_create(void) MUST_CHECK;
 void operators_destroy(struct operators **ops);
-struct operator*
-    operators_find(const struct operators *ops, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
-struct operator* operators_find_text(const struct operators *ops, const char *id_text);
-struct operator* operators_by_tag(const struct operators *ops, uint32_t tag);
+struct mno *operators_find(const struct operators *ops, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
+struct mno *operators_find_text(const struct operators *ops, const char *id_text);
+struct mno *operators_by_tag(const struct operators *ops, uint32_t tag);
 /* In order of configuration; `index` 0 … count-1. */
 size_t operators_count(const struct operators *ops);
-struct operator* operators_at(const struct operators *ops, size_t index);
+struct mno *operators_at(const struct operators *ops, size_t index);
 /* Known already: takes the new settings. Takes over what `settings` owns. */
-struct operator* operators_put(struct operators *ops, struct operator_settings *settings);
-void operators_remove(struct operators *ops, struct operator** op);
+struct mno *operators_put(struct operators *ops, struct operator_settings *settings);
+void operators_remove(struct operators *ops, struct mno **op);
 
 /* What the agent tells, into the struct. */
-void operators_note_session(struct operator* op, const struct ipc_session *s);
-void operators_note_session_gone(struct operator* op, const struct ipc_session_gone *s);
-void operators_note_state(struct operator* op, const struct ipc_operator_state *s);
-void operators_note_stats(struct operator* op, const struct ipc_stats *s);
+void operators_note_session(struct mno *op, const struct ipc_session *s);
+void operators_note_session_gone(struct mno *op, const struct ipc_session_gone *s);
+void operators_note_state(struct mno *op, const struct ipc_operator_state *s);
+void operators_note_stats(struct mno *op, const struct ipc_stats *s);
 /* Commands are fetched for it: neither dropping nor unconfigured. */
-bool operators_is_served(const struct operator* op);
+bool operators_is_served(const struct mno *op);
 /* At least one bind can transmit (BOUND or FAILBACK, transceiver or transmitter). */
-bool operators_can_transmit(const struct operator* op);
-const char *operators_name(const struct operator* op); /* operatorName, else the id */
+bool operators_can_transmit(const struct mno *op);
+const char *operators_name(const struct mno *op); /* operatorName, else the id */
 
 #endif

@@ -16,8 +16,7 @@ void redis_calls_init(struct redis_calls *calls)
 void redis_calls_free(struct redis_calls *calls)
 {
     INVARIANT(list_empty(&calls->by_age));
-    LIST_FOREACH(it, &calls->free)
-    {
+    LIST_FOREACH (it, &calls->free) {
         struct redis_call *call = LIST_ENTRY(it, struct redis_call, link);
         free(call->saved);
         free(call);

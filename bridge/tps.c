@@ -28,7 +28,7 @@ enum {
 
 struct tps_operator {
     struct tps *tps;
-    struct operator* op; /* NULL: gone, Redis still has to answer */
+    struct mno *op; /* NULL: gone, Redis still has to answer */
     struct tps_share share;
     struct tps_adaptive adaptive;
     struct timer timer;
@@ -63,15 +63,15 @@ struct tps *tps_create(struct loop *loop, struct redis *redis, struct agent_link
     return tps;
 }
 
-/* --- the agent's pacer ------------------------------------------------------------------------ */
+/* --- the agent's pacer --- */
 
-static bool limit_is_known(const struct operator* op)
+static bool limit_is_known(const struct mno *op)
 {
     return op->has_credentials;
 }
 
 /* The contract as this instance knows it. */
-static uint32_t own_limit(const struct operator* op)
+static uint32_t own_limit(const struct mno *op)
 {
     int64_t setting = op->settings.tps_limit;
     if (setting != OPERATOR_SETTINGS_UNSET && setting < op->tps_limit)
@@ -108,14 +108,14 @@ static void apply(struct tps_operator *t)
     t->pace = pace;
 }
 
-static struct operator* each(const struct tps *tps, size_t i)
+static struct mno *each(const struct tps *tps, size_t i)
 {
     return i < operators_count(tps->operators) ? operators_at(tps->operators, i) : NULL;
 }
 
 void tps_attached(struct tps *tps)
 {
-    struct operator* op;
+    struct mno *op;
     for (size_t i = 0; (op = each(tps, i)); i++) {
         if (!op->tps)
             continue;
@@ -124,7 +124,7 @@ void tps_attached(struct tps *tps)
     }
 }
 
-/* --- renewing the registration ---------------------------------------------------------------- */
+/* --- renewing the registration --- */
 
 static void schedule(struct tps_operator *t, int64_t ms)
 {
@@ -204,7 +204,7 @@ void tps_redis_connected(struct tps *tps, const char *run_id)
         tps->distrust_until = mono_add_ms(now, TPS_SHARE_FRESH_MS);
     str_copy(tps->run_id, sizeof(tps->run_id), run_id, strlen(run_id));
     tps->connected = true;
-    struct operator* op;
+    struct mno *op;
     for (size_t i = 0; (op = each(tps, i)); i++) {
         if (!op->tps)
             continue;
@@ -219,9 +219,9 @@ void tps_redis_disconnected(struct tps *tps)
     tps->connected = false;
 }
 
-/* --- operators -------------------------------------------------------------------------------- */
+/* --- operators --- */
 
-void tps_operator_added(struct tps *tps, struct operator* op)
+void tps_operator_added(struct tps *tps, struct mno *op)
 {
     if (op->tps) {
         tps_limit_changed(tps, op);
@@ -249,7 +249,7 @@ static void release(struct tps_operator *t)
         free(t);
 }
 
-void tps_operator_gone(struct tps *tps, struct operator* op)
+void tps_operator_gone(struct tps *tps, struct mno *op)
 {
     if (!op->tps)
         return;
@@ -272,7 +272,7 @@ void tps_destroy(struct tps **tps_ref)
     struct tps *tps = *tps_ref;
     if (!tps)
         return;
-    struct operator* op;
+    struct mno *op;
     for (size_t i = 0; (op = each(tps, i)); i++) {
         if (op->tps)
             release(op->tps);
@@ -281,7 +281,7 @@ void tps_destroy(struct tps **tps_ref)
     *tps_ref = NULL;
 }
 
-void tps_limit_changed(struct tps *tps, struct operator* op)
+void tps_limit_changed(struct tps *tps, struct mno *op)
 {
     (void)tps;
     if (!op->tps)
@@ -290,20 +290,20 @@ void tps_limit_changed(struct tps *tps, struct operator* op)
     renew(op->tps); /* the others shall know it at once */
 }
 
-void tps_throttled(struct tps *tps, struct operator* op)
+void tps_throttled(struct tps *tps, struct mno *op)
 {
     if (op->tps && tps_adaptive_throttled(&op->tps->adaptive, loop_now(tps->loop)))
         apply(op->tps);
 }
 
-void tps_ok(struct tps *tps, struct operator* op, uint32_t latency_us)
+void tps_ok(struct tps *tps, struct mno *op, uint32_t latency_us)
 {
     (void)tps;
     if (op->tps)
         tps_adaptive_answered(&op->tps->adaptive, latency_us);
 }
 
-struct tps_view tps_view(const struct tps *tps, const struct operator* op)
+struct tps_view tps_view(const struct tps *tps, const struct mno *op)
 {
     const struct tps_operator *t = op->tps;
     if (!t)

@@ -23,17 +23,17 @@ void tps_redis_disconnected(struct tps *tps);
 void tps_attached(struct tps *tps);
 
 /* After operators_put(): the operator is served by this instance from now on. */
-void tps_operator_added(struct tps *tps, struct operator* op);
+void tps_operator_added(struct tps *tps, struct mno *op);
 /* Before operators_remove(), when this instance's agent sends nothing for it any more: the others
  * may have the share. */
-void tps_operator_gone(struct tps *tps, struct operator* op);
+void tps_operator_gone(struct tps *tps, struct mno *op);
 /* Something that bears on the limit changed: op->tps_limit, settings.tps_limit, op->paused. */
-void tps_limit_changed(struct tps *tps, struct operator* op);
+void tps_limit_changed(struct tps *tps, struct mno *op);
 
 /* Called for each outcome of a submit_sm: refused with a status of class THROTTLE, or accepted
  * after `latency_us`. */
-void tps_throttled(struct tps *tps, struct operator* op);
-void tps_ok(struct tps *tps, struct operator* op, uint32_t latency_us);
+void tps_throttled(struct tps *tps, struct mno *op);
+void tps_ok(struct tps *tps, struct mno *op, uint32_t latency_us);
 
 struct tps_view {
     bool share_known;         /* false: Redis was not asked yet, nothing may be sent */
@@ -45,6 +45,6 @@ struct tps_view {
     uint32_t effective;       /* what the pacer was told */
     uint64_t throttled_total; /* slow-downs since start */
 };
-struct tps_view tps_view(const struct tps *tps, const struct operator* op);
+struct tps_view tps_view(const struct tps *tps, const struct mno *op);
 
 #endif

@@ -92,7 +92,7 @@ enum ipc_stat {
     IPC_STATS_COUNT
 };
 
-/* --- records: enum, structs, codecs, all from ipc_records.def -------------------------------- */
+/* --- records: enum, structs, codecs, all from ipc_records.def --- */
 
 enum ipc_sender { IPC_FROM_AGENT = 1, IPC_FROM_BRIDGE = 2, IPC_FROM_EITHER = 3 };
 
@@ -160,7 +160,7 @@ const char *ipc_type_name(unsigned type);
 /* Who may send it: a record from the wrong side ends the pipe. 0: unknown. */
 unsigned ipc_type_sender(unsigned type);
 
-/* --- batches ---------------------------------------------------------------------------------- */
+/* --- batches --- */
 
 /* One NNG message: this header, then records until its end. */
 #define IPC_BATCH_MAGIC 0x534d5031u /* "SMP1" */
@@ -179,7 +179,7 @@ bool ipc_batch_open(const uint8_t *data, size_t len, struct ipc_batch *batch_r) 
 /* The next record; false at the end, or with batch->records.failed set when it is cut short. */
 bool ipc_batch_next(struct ipc_batch *batch, unsigned *type_r, struct bytes *body_r) MUST_CHECK;
 
-/* --- keys ------------------------------------------------------------------------------------- */
+/* --- keys --- */
 
 uint64_t ipc_stream_id(const char *stream_name);
 /* The same message (stream, sequence, time stamp), whatever segment and attempt. */

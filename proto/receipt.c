@@ -82,7 +82,7 @@ bool receipt_parse_stat(const char *s, size_t len, enum dlr_status *status_r, bo
     return state != NULL;
 }
 
-/* --- the text --------------------------------------------------------------------------------- */
+/* --- the text --- */
 
 static struct bytes without_header(const struct smpp_sm *sm)
 {
@@ -140,7 +140,7 @@ static size_t decode_text(struct bytes raw, char *text, size_t size)
     return decode_octets(raw, text, size);
 }
 
-/* --- the verdict ------------------------------------------------------------------------------ */
+/* --- the verdict --- */
 
 static bool is_flagged(const struct smpp_sm *sm, const struct receipt *r)
 {

@@ -38,8 +38,7 @@ bool split_concat_parse(const char *s, size_t len, enum split_concat *concat_r)
     return false;
 }
 
-/* --- which alphabet ------------------------------------------------------------------------------
- */
+/* --- which alphabet --- */
 
 struct choice {
     struct alphabet alphabet;
@@ -154,8 +153,7 @@ static bool choose(const struct split_plan *plan, const char *text, size_t len,
     return alphabet_measure(&choice_r->alphabet, text, len, &choice_r->measure);
 }
 
-/* --- cutting
- * --------------------------------------------------------------------------------------- */
+/* --- cutting --- */
 
 /* A place to cut, and how: the same for text and octets. */
 struct job {
@@ -312,8 +310,7 @@ int split_text(const struct split_plan *plan, const char *text, size_t len, uint
     return 0;
 }
 
-/* --- octets
- * ---------------------------------------------------------------------------------------- */
+/* --- octets --- */
 
 /* How many octets from `at` on must stay together. */
 static size_t atom_at(struct bytes data, size_t at, enum message_text_kind kind, bool packed)

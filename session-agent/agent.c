@@ -33,7 +33,7 @@ struct agent {
     bool said_gone;
 };
 
-/* --- every second ----------------------------------------------------------------------------- */
+/* --- every second --- */
 
 static void tell_stats(struct agent_operator *op, void *arg)
 {
@@ -56,7 +56,7 @@ static void on_tick(void *arg)
         operators_each(a->operators, tell_stats, NULL);
 }
 
-/* --- the bridge ------------------------------------------------------------------------------- */
+/* --- the bridge --- */
 
 static void say_draining(struct agent *a)
 {
@@ -84,7 +84,7 @@ static void on_detached(void *arg)
     (void)arg; /* everything goes on: that is what the agent is for */
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void cut_one(struct agent_operator *op, void *arg)
 {
@@ -146,7 +146,7 @@ static void on_terminate(void *arg, unsigned count)
     on_drain(a);
 }
 
-/* --- settings --------------------------------------------------------------------------------- */
+/* --- settings --- */
 
 static void on_reload(void *arg)
 {
@@ -155,7 +155,7 @@ static void on_reload(void *arg)
         log_set_level((enum log_level)a->settings->log_level);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static void log_recovery(const struct ledger *l, const struct ledger_recovery *r)
 {

@@ -77,7 +77,7 @@ bool bind_slot_reap(struct bind_slot *slot)
     return !slot->main && !slot->receiver;
 }
 
-/* --- the pair --------------------------------------------------------------------------------- */
+/* --- the pair --- */
 
 static void end_receiver(struct bind_slot *slot, const char *reason)
 {
@@ -125,7 +125,7 @@ void bind_slot_bound(struct bind_slot *slot, const struct session *session)
     end_receiver(slot, "the MNO offers a transceiver again");
 }
 
-/* --- what it is good for ---------------------------------------------------------------------- */
+/* --- what it is good for --- */
 
 /* Told by the mode, not by the window: a full window is no lost bind. */
 static bool is_up(const struct session *s)

@@ -53,7 +53,7 @@ struct bridge_link {
     uint8_t buffer[BATCH_SIZE + RECORD_MAX];
 };
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- out --- */
 
 static void batch_begin(struct bridge_link *link)
 {
@@ -116,7 +116,7 @@ static bool may_send(const struct bridge_link *link, unsigned type)
 #define IPC_END(NAME, name)
 #include "proto/ipc_records.def"
 
-/* --- the end of a pipe ------------------------------------------------------------------------ */
+/* --- the end of a pipe --- */
 
 /* `down` follows from the channel, at once or later. */
 static void drop_pipe(struct bridge_link *link)
@@ -159,7 +159,7 @@ static void on_down(void *arg)
     link->events.detached(link->events.arg);
 }
 
-/* --- introductions ---------------------------------------------------------------------------- */
+/* --- introductions --- */
 
 static void on_up(void *arg, const struct ipc_peer *peer)
 {
@@ -236,7 +236,7 @@ static bool hear_hello(struct bridge_link *link, struct bytes body)
     return true;
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- in --- */
 
 /* False: the pipe ends, or the rest of the batch is not for us. */
 static bool hear_record(struct bridge_link *link, uint32_t stamp, unsigned type, struct bytes body)
@@ -299,7 +299,7 @@ static void on_message(void *arg, const uint8_t *data, size_t len)
         end_pipe(link, "a batch is cut short");
 }
 
-/* --- heartbeats ------------------------------------------------------------------------------- */
+/* --- heartbeats --- */
 
 static int64_t silence_allowed_ms(const struct bridge_link *link, mono_t now)
 {
@@ -326,7 +326,7 @@ static void on_tick(void *arg)
     bridge_link_send_heartbeat(link, &(struct ipc_heartbeat){.wall_ms = clock_wall_ms()});
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 int bridge_link_create(struct loop *loop, const struct bridge_link_options *options,
                        const struct bridge_link_events *events, struct bridge_link **link_r,

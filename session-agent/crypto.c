@@ -23,7 +23,7 @@
 #define TLS_CONTEXTS 16  /* kept for connections with the same settings */
 #define TLS_RECORD 16384 /* the most plaintext that one record has */
 
-/* --- the password ----------------------------------------------------------------------------- */
+/* --- the password --- */
 
 struct crypto_box {
     struct secret *private_key;
@@ -153,7 +153,7 @@ int crypto_box_open(const struct crypto_box *box, const uint8_t ephemeral_key[CR
     return -1;
 }
 
-/* --- recognising a change --------------------------------------------------------------------- */
+/* --- recognising a change --- */
 
 void crypto_digest(const struct bytes *parts, size_t count, uint8_t digest_r[CRYPTO_DIGEST_SIZE])
 {
@@ -185,7 +185,7 @@ void crypto_digest(const struct bytes *parts, size_t count, uint8_t digest_r[CRY
     EVP_MAC_free(mac);
 }
 
-/* --- TLS -------------------------------------------------------------------------------------- */
+/* --- TLS --- */
 
 struct crypto_tls {
     SSL *ssl;

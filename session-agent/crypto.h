@@ -8,7 +8,7 @@
 #include "common/base.h"
 #include "common/secret.h"
 
-/* --- the password (proto/README.md, "The password") ------------------------------------------- */
+/* --- the password (proto/README.md, "The password") --- */
 
 #define CRYPTO_KEY_SIZE 32
 #define CRYPTO_SEAL_OVERHEAD 28 /* nonce 12, tag 16 */
@@ -26,7 +26,7 @@ int crypto_box_open(const struct crypto_box *box, const uint8_t ephemeral_key[CR
                     const uint8_t operator_id[16], uint64_t request, struct bytes sealed,
                     struct secret **password_r, char *error_r, size_t error_size) MUST_CHECK;
 
-/* --- recognising a change --------------------------------------------------------------------- */
+/* --- recognising a change --- */
 
 #define CRYPTO_DIGEST_SIZE 32
 
@@ -34,7 +34,7 @@ int crypto_box_open(const struct crypto_box *box, const uint8_t ephemeral_key[CR
  * parts, equal digest; nothing is learnt from it outside. */
 void crypto_digest(const struct bytes *parts, size_t count, uint8_t digest_r[CRYPTO_DIGEST_SIZE]);
 
-/* --- TLS -------------------------------------------------------------------------------------- */
+/* --- TLS --- */
 
 /* All texts may be NULL or empty. */
 struct crypto_tls_settings {

@@ -90,8 +90,7 @@ void deliver_hold_release(struct deliver_hold *h, struct deliver **d)
 
 void deliver_hold_drop_bind(struct deliver_hold *h, struct deliver_bind *b)
 {
-    LIST_FOREACH(it, &b->held)
-    {
+    LIST_FOREACH (it, &b->held) {
         struct deliver *d = LIST_ENTRY(it, struct deliver, link);
         deliver_hold_release(h, &d);
     }
@@ -99,8 +98,7 @@ void deliver_hold_drop_bind(struct deliver_hold *h, struct deliver_bind *b)
 
 void deliver_hold_each(struct deliver_bind *b, void (*fn)(struct deliver *d, void *arg), void *arg)
 {
-    LIST_FOREACH(it, &b->held)
-    {
+    LIST_FOREACH (it, &b->held) {
         fn(LIST_ENTRY(it, struct deliver, link), arg);
     }
 }

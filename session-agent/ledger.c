@@ -47,7 +47,7 @@ struct ledger {
     uint32_t floor_count;
 };
 
-/* --- slots ------------------------------------------------------------------------------------ */
+/* --- slots --- */
 
 static enum ledger_state slot_state(const struct ledger_slot *s)
 {
@@ -110,7 +110,7 @@ static void store_outcome(struct ledger_slot *s, const struct ledger_outcome *ou
     set_slot_state(s, LEDGER_OUTCOME);
 }
 
-/* --- index ------------------------------------------------------------------------------------ */
+/* --- index --- */
 
 static struct ledger_entry **bucket_of(const struct ledger *l, const struct ipc_key *message)
 {
@@ -185,7 +185,7 @@ static struct ledger_entry *unused_entry(struct ledger *l)
     return e;
 }
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 /* Decides about one slot of a former process; true: it holds a submit with an outcome now. */
 static bool recover_slot(struct ledger *l, struct ledger_slot *s, int64_t wall_ms,
@@ -317,7 +317,7 @@ void ledger_close_file(struct ledger **ledger)
     *ledger = NULL;
 }
 
-/* --- counts ----------------------------------------------------------------------------------- */
+/* --- counts --- */
 
 uint32_t ledger_capacity(const struct ledger *l)
 {
@@ -345,7 +345,7 @@ uint64_t ledger_keys_lost_early(const struct ledger *l)
     return ledger_keys_early(l->keys);
 }
 
-/* --- the verbs -------------------------------------------------------------------------------- */
+/* --- the verbs --- */
 
 enum ledger_state ledger_find(const struct ledger *l, const struct ipc_key *key,
                               struct ledger_entry **entry_r)
@@ -467,8 +467,7 @@ void ledger_each(struct ledger *l, const uint8_t *operator_id,
                  void (*fn)(struct ledger_entry *e, void *arg), void *arg)
 {
     if (!operator_id) {
-        LIST_FOREACH(it, &l->all)
-        {
+        LIST_FOREACH (it, &l->all) {
             fn(LIST_ENTRY(it, struct ledger_entry, of_all), arg);
         }
         return;
@@ -476,13 +475,12 @@ void ledger_each(struct ledger *l, const uint8_t *operator_id,
     struct operator_entries *op = map_get(l->operators, operator_id, 16);
     if (!op)
         return;
-    LIST_FOREACH(it, &op->entries)
-    {
+    LIST_FOREACH (it, &op->entries) {
         fn(LIST_ENTRY(it, struct ledger_entry, of_operator), arg);
     }
 }
 
-/* --- entries ---------------------------------------------------------------------------------- */
+/* --- entries --- */
 
 struct ipc_key ledger_key(const struct ledger_entry *e)
 {
@@ -532,7 +530,7 @@ void *ledger_owner(const struct ledger_entry *e)
     return e->owner;
 }
 
-/* --- ack floors and the sign of life ---------------------------------------------------------- */
+/* --- ack floors and the sign of life --- */
 
 /* Rarely: once for each new operator. */
 static struct ledger_floor_slot *free_floor_slot(struct ledger *l)

@@ -74,7 +74,7 @@ uint32_t ledger_operator_used(const struct ledger *l, const uint8_t operator_id[
 /* Settled keys overwritten before they were 60 s old: the file is too small for the traffic. */
 uint64_t ledger_keys_lost_early(const struct ledger *l);
 
-/* --- keys ------------------------------------------------------------------------------------- */
+/* --- keys --- */
 
 /* What is known of a submit (stream, sequence, time stamp, segment; whatever attempt). *entry_r is
  * the entry in the states QUEUED, HANDED and OUTCOME, else NULL. A closed or settled message
@@ -109,7 +109,7 @@ enum ipc_close_verdict ledger_close(struct ledger *l, const struct ipc_key *mess
 void ledger_settle(struct ledger *l, const struct ipc_key *message, uint32_t now_s,
                    void (*gone)(void *owner, void *arg), void *arg);
 
-/* --- entries ---------------------------------------------------------------------------------- */
+/* --- entries --- */
 
 struct ipc_key ledger_key(const struct ledger_entry *e); /* with the attempt it is at */
 const uint8_t *ledger_operator_id(const struct ledger_entry *e);
@@ -129,7 +129,7 @@ void ledger_each(struct ledger *l, const uint8_t *operator_id,
 /* Is a segment of this message HANDED? */
 bool ledger_in_flight(const struct ledger *l, const struct ipc_key *message);
 
-/* --- ack floors ------------------------------------------------------------------------------- */
+/* --- ack floors --- */
 
 /* False: there is no room for one more operator. */
 bool ledger_set_floor(struct ledger *l, const uint8_t operator_id[16], uint64_t stream,
@@ -142,7 +142,7 @@ void ledger_each_floor(const struct ledger *l,
                                   void *arg),
                        void *arg);
 
-/* --- sign of life ----------------------------------------------------------------------------- */
+/* --- sign of life --- */
 
 /* The loop turned at this monotonic time; any thread. */
 void ledger_beat(struct ledger *l, int64_t mono_ns);

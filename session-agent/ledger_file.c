@@ -28,7 +28,7 @@ uint64_t ledger_sum(uint64_t sum, const void *data, size_t len)
     return h ? h : 1;
 }
 
-/* --- layout ----------------------------------------------------------------------------------- */
+/* --- layout --- */
 
 static void lay_out(struct ledger_header *h, size_t bytes)
 {
@@ -81,7 +81,7 @@ static int map_file(struct ledger_file *f, size_t size, char *error_r, size_t er
     return 0;
 }
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 /* Every page is there before the first write through the map, which would else be a SIGBUS. */
 static int allocate(int fd, size_t bytes)

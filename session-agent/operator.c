@@ -130,7 +130,7 @@ bool operator_is_able(const struct agent_operator *op)
     return false;
 }
 
-/* --- what is told ----------------------------------------------------------------------------- */
+/* --- what is told --- */
 
 static void tell_state(struct agent_operator *op)
 {
@@ -231,7 +231,7 @@ void operator_list(struct agent_operator *op)
     operator_tell_stats(op, true);
 }
 
-/* --- once a turn ------------------------------------------------------------------------------ */
+/* --- once a turn --- */
 
 static void reap_slots(struct agent_operator *op)
 {

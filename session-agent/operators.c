@@ -27,8 +27,7 @@ static void remove_if_over(struct operators *set, struct agent_operator *op)
 static void work(void *arg)
 {
     struct operators *set = arg;
-    LIST_FOREACH(it, &set->work)
-    {
+    LIST_FOREACH (it, &set->work) {
         struct agent_operator *op = LIST_ENTRY(it, struct agent_operator, work);
         list_remove(&op->work);
         operator_work(op);
@@ -53,8 +52,7 @@ void operators_destroy(struct operators **set_ptr)
     if (!set)
         return;
     loop_cancel_hook(set->ctx->loop, &set->hook);
-    LIST_FOREACH(it, &set->all)
-    {
+    LIST_FOREACH (it, &set->all) {
         struct agent_operator *op = LIST_ENTRY(it, struct agent_operator, link);
         list_remove(&op->link);
         list_remove(&op->work);
@@ -97,15 +95,15 @@ void operators_drop(struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE
 void operators_each(struct operators *set, void (*fn)(struct agent_operator *op, void *arg),
                     void *arg)
 {
-    LIST_FOREACH(it, &set->all)
-    fn(LIST_ENTRY(it, struct agent_operator, link), arg);
+    LIST_FOREACH (it, &set->all)
+        fn(LIST_ENTRY(it, struct agent_operator, link), arg);
 }
 
 bool operators_are_over(const struct operators *set)
 {
-    LIST_FOREACH(it, (struct list *)&set->all)
-    if (!operator_is_over(LIST_ENTRY(it, struct agent_operator, link)))
-        return false;
+    LIST_FOREACH (it, (struct list *)&set->all)
+        if (!operator_is_over(LIST_ENTRY(it, struct agent_operator, link)))
+            return false;
     return true;
 }
 

@@ -15,7 +15,7 @@
 #define FINAL_DRAIN_MIN_MS 100
 #define LATE_MAX_FACTOR 4 /* late answers remembered, in windows */
 
-/* --- what the outside sees -------------------------------------------------------------------- */
+/* --- what the outside sees --- */
 
 static bool ever_bound(const struct session *s)
 {
@@ -110,7 +110,7 @@ void session_tell_gauges(struct session *s)
         session_tell(s, true);
 }
 
-/* --- actions, in the order of the table's bits ------------------------------------------------ */
+/* --- actions, in the order of the table's bits --- */
 
 static void do_leave_bound(struct session *s)
 {
@@ -200,7 +200,7 @@ static void (*const actions[SESSION_ACTION_COUNT])(struct session *s) = {
     [SESSION_BIT_BACKOFF_BOUND] = session_attempt_back_off_already_bound,
 };
 
-/* --- the state machine ------------------------------------------------------------------------ */
+/* --- the state machine --- */
 
 static void set_state(struct session *s, enum session_state next)
 {
@@ -262,7 +262,7 @@ void session_start_clock(struct session *s, int64_t delay_ms, enum session_event
     timer_start_ms(&s->clock, delay_ms);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct session *session_create(struct bind_slot *slot, enum ipc_bind_mode mode)
 {

@@ -36,7 +36,7 @@ bool session_is_bound(const struct session *session); /* or about to unbind */
 bool session_is_ready(const struct session *session); /* bound, and not about to end */
 enum ipc_bind_mode session_mode(const struct session *session);
 
-/* --- submits ---------------------------------------------------------------------------------- */
+/* --- submits --- */
 
 /* How many may be written now; 0 unless bound and the socket takes more. */
 uint32_t session_room(const struct session *session);
@@ -50,13 +50,13 @@ void session_send_submit(struct session *session, struct submit *submit);
 /* The submit will not be asked for any more: its place in the window is cleared. */
 void session_forget_submit(struct session *session, struct submit *submit);
 
-/* --- deliver_sm ------------------------------------------------------------------------------- */
+/* --- deliver_sm --- */
 
 /* Answers one that was held, and releases it. */
 void session_answer_deliver(struct session *session, struct deliver *deliver, uint32_t status);
 uint32_t session_delivers_held(const struct session *session);
 
-/* --- shown ------------------------------------------------------------------------------------ */
+/* --- shown --- */
 
 /* Sends SESSION if something changed since the last time, or `always`; SESSION_GONE for a row that
  * is no more. */

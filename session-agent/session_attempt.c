@@ -12,7 +12,7 @@
 #define OUTPUT_HIGH_WATER (256 * 1024)
 #define OUTPUT_MAX (1024 * 1024) /* then the MNO does not read: the connection ends */
 
-/* --- credentials ------------------------------------------------------------------------------ */
+/* --- credentials --- */
 
 static void on_credentials(void *arg, struct credentials *credentials, const char *error)
 {
@@ -97,7 +97,7 @@ void session_attempt_wipe(struct session *s)
     connect_gate_leave(&s->ctx->gate, &s->ticket);
 }
 
-/* --- connecting ------------------------------------------------------------------------------- */
+/* --- connecting --- */
 
 static uint32_t host_count(const struct session *s)
 {
@@ -155,7 +155,7 @@ void session_attempt_use_pair(struct session *s)
     bind_slot_use_pair(s->slot, s->credentials);
 }
 
-/* --- how it ended ----------------------------------------------------------------------------- */
+/* --- how it ended --- */
 
 void session_attempt_succeeded(struct session *s)
 {

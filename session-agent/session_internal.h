@@ -75,7 +75,7 @@ struct session {
     struct session_shown shown;
 };
 
-/* --- session.c -------------------------------------------------------------------------------- */
+/* --- session.c --- */
 
 /* The only way that anything happens to a session: looks the event up, does the actions, sets the
  * state, logs one line. */
@@ -87,7 +87,7 @@ void session_start_clock(struct session *s, int64_t delay_ms, enum session_event
 /* Its row changed. */
 void session_changed(struct session *s);
 
-/* --- session_attempt.c ------------------------------------------------------------------------ */
+/* --- session_attempt.c --- */
 
 void session_attempt_init(struct session *s);
 void session_attempt_ask(struct session *s);
@@ -103,7 +103,7 @@ void session_attempt_succeeded(struct session *s);
 void session_attempt_note_refused(struct session *s);
 void session_attempt_stop(struct session *s);
 
-/* --- session_io.c ----------------------------------------------------------------------------- */
+/* --- session_io.c --- */
 
 extern const struct transport_events session_io_events; /* without arg */
 void session_io_write(struct session *s, const void *data, size_t len);
@@ -117,7 +117,7 @@ void session_io_protocol_error(struct session *s, const char *what, const struct
 /* A line about a PDU, when the operator's trace is on; never its body. */
 void session_io_trace(const struct session *s, const char *direction, const struct smpp_header *h);
 
-/* --- session_timers.c ------------------------------------------------------------------------- */
+/* --- session_timers.c --- */
 
 void session_timers_init(struct session *s);
 void session_timers_stop(struct session *s);

@@ -52,7 +52,7 @@ void session_io_trace(const struct session *s, const char *direction, const stru
              LOG_UINT("octets", h->length));
 }
 
-/* --- transport events ------------------------------------------------------------------------- */
+/* --- transport events --- */
 
 static void on_connected(void *arg)
 {

@@ -5,7 +5,7 @@
 
 #define LOOK_MS 1 /* until the loop has come round and read what lies in the socket */
 
-/* --- heartbeat -------------------------------------------------------------------------------- */
+/* --- heartbeat --- */
 
 static void heartbeat_look(struct session *s)
 {
@@ -48,7 +48,7 @@ void session_timers_start_heartbeat(struct session *s)
     timer_start_at(&s->heartbeat_timer, heartbeat_next(&s->heartbeat));
 }
 
-/* --- unanswered submits ----------------------------------------------------------------------- */
+/* --- unanswered submits --- */
 
 static void expire(struct session *s)
 {
@@ -86,7 +86,7 @@ void session_timers_plan_window(struct session *s)
         timer_start_at(&s->window_timer, deadline);
 }
 
-/* --- held deliver_sm -------------------------------------------------------------------------- */
+/* --- held deliver_sm --- */
 
 static void on_hold(void *arg)
 {
@@ -132,7 +132,7 @@ void session_timers_plan_line(struct session *s)
         timer_start_at(&s->line_timer, w->until);
 }
 
-/* --- all of them ------------------------------------------------------------------------------ */
+/* --- all of them --- */
 
 void session_timers_init(struct session *s)
 {

@@ -33,7 +33,7 @@ struct submit_queue {
                          each of its own that passed lane 0 */
 };
 
-/* --- heap ------------------------------------------------------------------------------------- */
+/* --- heap --- */
 
 static void heap_place(struct heap *h, size_t i, struct submit_heap_node *node)
 {
@@ -90,7 +90,7 @@ static struct submit_heap_node *heap_first(const struct heap *h)
     return h->count ? h->nodes[1] : NULL;
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 struct submit_queue *submit_queue_create(void)
 {
@@ -120,7 +120,7 @@ void submit_queue_set_share(struct submit_queue *q, uint32_t percent)
     q->share = percent < 1 ? 1 : percent > 99 ? 99 : percent;
 }
 
-/* --- messages of several segments ------------------------------------------------------------- */
+/* --- messages of several segments --- */
 
 static void join_group(struct submit_queue *q, struct submit_item *item, const struct ipc_key *key)
 {
@@ -164,7 +164,7 @@ void submit_queue_bind_gone(struct submit_queue *q, const void *bind)
     map_each(q->groups, unstick, &(struct gone_bind){bind});
 }
 
-/* --- in --------------------------------------------------------------------------------------- */
+/* --- in --- */
 
 /* Into its lane at its turn: a few steps from the front for a retry, from the back for a new one.
  */
@@ -211,7 +211,7 @@ void submit_queue_put_back(struct submit_queue *q, struct submit_item *item)
     make_ready(q, item);
 }
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- out --- */
 
 void submit_queue_remove(struct submit_queue *q, struct submit_item *item)
 {
@@ -244,8 +244,7 @@ static void promote_due(struct submit_queue *q, mono_t now)
  */
 static struct submit_item *first_for(struct submit_queue *q, unsigned lane, const void *bind)
 {
-    LIST_FOREACH(it, &q->lanes[lane])
-    {
+    LIST_FOREACH (it, &q->lanes[lane]) {
         struct submit_item *item = LIST_ENTRY(it, struct submit_item, link);
         if (!item->group || !item->group->bind || item->group->bind == bind)
             return item;
@@ -300,7 +299,7 @@ struct submit_item *submit_queue_take_any(struct submit_queue *q)
     return submit_queue_take_expired(q, INT64_MAX);
 }
 
-/* --- questions -------------------------------------------------------------------------------- */
+/* --- questions --- */
 
 bool submit_queue_is_waiting(const struct submit_item *item)
 {

@@ -76,7 +76,7 @@ void submits_bind_gone(struct submits *s, const void *bind)
     submit_queue_bind_gone(s->queue, bind);
 }
 
-/* --- the life of a submit --------------------------------------------------------------------- */
+/* --- the life of a submit --- */
 
 static void give_back_credit(struct submit *m)
 {
@@ -160,7 +160,7 @@ static void release_body(struct submit *m, enum ipc_outcome_kind kind)
         submit_free(m);
 }
 
-/* --- records of the bridge -------------------------------------------------------------------- */
+/* --- records of the bridge --- */
 
 static bool answer_known(struct agent_context *ctx, const struct ipc_submit *r)
 {
@@ -256,7 +256,7 @@ void submits_settle(struct agent_context *ctx, const struct ipc_key *message)
     ledger_settle(ctx->ledger, message, now_seconds(), on_entry_gone, NULL);
 }
 
-/* --- listing ---------------------------------------------------------------------------------- */
+/* --- listing --- */
 
 static void list_outcome(struct ledger_entry *e, void *arg)
 {
@@ -284,7 +284,7 @@ void submits_list(struct agent_context *ctx)
     ledger_each(ctx->ledger, NULL, list_in_flight, ctx);
 }
 
-/* --- out -------------------------------------------------------------------------------------- */
+/* --- out --- */
 
 static struct submit *from_item(struct submit_item *item)
 {
@@ -432,7 +432,7 @@ void submits_destroy(struct submits **s_ptr)
     *s_ptr = NULL;
 }
 
-/* --- what happens to one in a window ---------------------------------------------------------- */
+/* --- what happens to one in a window --- */
 
 /* Whether the window's entry speaks of the attempt that the ledger's entry is at. */
 static bool is_current(const struct submit *m, const struct window_entry *w)

@@ -32,7 +32,7 @@ struct submits *submits_create(struct agent_operator *op) MUST_CHECK;
 void submits_destroy(struct submits **s);
 void submits_retune(struct submits *s);
 
-/* --- records of the bridge -------------------------------------------------------------------- */
+/* --- records of the bridge --- */
 
 /* False, with a reason: beyond the credit or the ledger; nothing was taken. `op` is NULL when the
  * agent does not know (any more) the operator: given back. */
@@ -46,7 +46,7 @@ void submits_pace(struct submits *s, uint32_t per_second);
 /* Lists all outcomes that nobody settled, then all submits without one. */
 void submits_list(struct agent_context *ctx);
 
-/* --- work ------------------------------------------------------------------------------------- */
+/* --- work --- */
 
 /* Credentials said how much the MNO allows: holds until the bridge's next word. */
 void submits_cap(struct submits *s, uint32_t tps_limit);
@@ -63,7 +63,7 @@ uint32_t submits_using_credit(const struct submits *s);
 /* Fills the counters and gauges that are the submit path's. */
 void submits_stats(struct submits *s, uint64_t stats[IPC_STATS_COUNT]);
 
-/* --- what happens to one in a window ---------------------------------------------------------- */
+/* --- what happens to one in a window --- */
 
 /* Its answer came: status and body of submit_sm_resp, or of generic_nack. The entry was taken out
  * of the window. */

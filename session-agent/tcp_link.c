@@ -47,7 +47,7 @@ struct tcp_resolution {
     void *arg;
 };
 
-/* --- hub -------------------------------------------------------------------------------------- */
+/* --- hub --- */
 
 struct tcp_hub *tcp_hub_create(struct loop *loop)
 {
@@ -70,7 +70,7 @@ bool tcp_hub_destroy(struct tcp_hub **hub)
     return true;
 }
 
-/* --- addresses -------------------------------------------------------------------------------- */
+/* --- addresses --- */
 
 bool tcp_parse_address(const char *text, uint16_t port, struct sockaddr_storage *r)
 {
@@ -140,7 +140,7 @@ void tcp_resolve_cancel(struct tcp_resolution **resolution)
     *resolution = NULL;
 }
 
-/* --- connecting and closing ------------------------------------------------------------------- */
+/* --- connecting and closing --- */
 
 static void on_closed(uv_handle_t *handle)
 {
@@ -259,7 +259,7 @@ int tcp_link_fd(const struct tcp_link *link)
     return uv_fileno((const uv_handle_t *)&link->tcp, &fd) == 0 ? fd : -1;
 }
 
-/* --- output ----------------------------------------------------------------------------------- */
+/* --- output --- */
 
 size_t tcp_link_queued(const struct tcp_link *link)
 {
@@ -314,7 +314,7 @@ int tcp_link_send(struct tcp_link *link, const uint8_t *data, size_t len, bool s
     return status;
 }
 
-/* --- texts ------------------------------------------------------------------------------------ */
+/* --- texts --- */
 
 void tcp_reason(int status, const char *who, char *out, size_t size)
 {

@@ -63,7 +63,7 @@ bool transport_hub_destroy(struct transport_hub **hub)
     return true;
 }
 
-/* --- the end ---------------------------------------------------------------------------------- */
+/* --- the end --- */
 
 static void release_output(struct transport *t)
 {
@@ -107,7 +107,7 @@ static void on_link_ended(void *arg, int status)
     end(t);
 }
 
-/* --- output ----------------------------------------------------------------------------------- */
+/* --- output --- */
 
 static size_t output_size(const struct transport *t)
 {
@@ -214,7 +214,7 @@ bool transport_is_writable(const struct transport *t)
     return output_size(t) < t->target.output_high_water;
 }
 
-/* --- input ------------------------------------------------------------------------------------ */
+/* --- input --- */
 
 /* After a callback: may this go on? */
 static bool still_there(struct transport *t, bool destroyed)
@@ -277,7 +277,7 @@ static void on_link_read(void *arg, const uint8_t *data, size_t len)
         t->events.read(t->events.arg, data, len);
 }
 
-/* --- connecting ------------------------------------------------------------------------------- */
+/* --- connecting --- */
 
 static void on_timer(void *arg)
 {
@@ -408,7 +408,7 @@ static void on_begin(void *arg)
         timer_start_ms(&t->timer, t->target.resolve_timeout_ms);
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- life --- */
 
 static const char *copy(const char *text)
 {
@@ -472,7 +472,7 @@ void transport_abort(struct transport **t)
     free(gone);
 }
 
-/* --- questions -------------------------------------------------------------------------------- */
+/* --- questions --- */
 
 static int socket_of(const struct transport *t)
 {

@@ -75,7 +75,7 @@ uint32_t window_room(const struct window *w)
     return w->live.count < w->limit ? w->limit - w->live.count : 0;
 }
 
-/* --- lines ------------------------------------------------------------------------------------ */
+/* --- lines --- */
 
 static void line_append(struct window *w, struct line *line, uint32_t i)
 {
@@ -103,7 +103,7 @@ static void line_remove(struct window *w, struct line *line, uint32_t i)
     line->count--;
 }
 
-/* --- slots ------------------------------------------------------------------------------------ */
+/* --- slots --- */
 
 static uint32_t *bucket_of(struct window *w, uint32_t sequence)
 {
@@ -162,7 +162,7 @@ static void remove_slot(struct window *w, uint32_t i, struct window_entry *entry
     w->free = i;
 }
 
-/* --- the verbs -------------------------------------------------------------------------------- */
+/* --- the verbs --- */
 
 uint32_t window_sequence(struct window *w)
 {

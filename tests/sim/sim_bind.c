@@ -43,8 +43,8 @@ static uint32_t check_password(const struct sim_strings *passwords, const struct
 static uint64_t bound_sessions(const struct sim_system *system)
 {
     uint64_t count = 0;
-    LIST_FOREACH(it, &system->sessions)
-    count++;
+    LIST_FOREACH (it, &system->sessions)
+        count++;
     return count;
 }
 

@@ -54,8 +54,7 @@ static char *next_word(struct call *call)
 static void each_session(struct call *call, session_fn *fn, void *arg)
 {
     uint64_t count = 0;
-    LIST_FOREACH(it, &call->sim->sessions)
-    {
+    LIST_FOREACH (it, &call->sim->sessions) {
         struct sim_session *s = LIST_ENTRY(it, struct sim_session, all);
         if ((call->system && s->system != call->system) ||
             (call->session && s->number != call->session))
@@ -81,8 +80,8 @@ static int command_reset(struct call *call)
 
 static int command_forget(struct call *call)
 {
-    LIST_FOREACH(it, &call->sim->systems)
-    sim_seen_clear(LIST_ENTRY(it, struct sim_system, link)->seen);
+    LIST_FOREACH (it, &call->sim->systems)
+        sim_seen_clear(LIST_ENTRY(it, struct sim_system, link)->seen);
     return 0;
 }
 
@@ -93,15 +92,14 @@ static int command_set(struct call *call)
     struct sim_behaviour *first = call->system ? &call->system->behaviour : &sim->defaults;
     if (sim_option_set(first, name, call->rest, call->error) != 0)
         return -1;
-    LIST_FOREACH(it, &sim->systems)
-    {
+    LIST_FOREACH (it, &sim->systems) {
         struct sim_system *system = LIST_ENTRY(it, struct sim_system, link);
         if (!call->system && sim_option_set(&system->behaviour, name, call->rest, call->error) != 0)
             return -1;
         sim_outbox_wake(system->outbox);
     }
-    LIST_FOREACH(each, &sim->sessions)
-    sim_session_apply_behaviour(LIST_ENTRY(each, struct sim_session, all));
+    LIST_FOREACH (each, &sim->sessions)
+        sim_session_apply_behaviour(LIST_ENTRY(each, struct sim_session, all));
     return 0;
 }
 
@@ -109,8 +107,7 @@ static int command_sessions(struct call *call)
 {
     const char *comma = "";
     sim_buffer_printf(call->reply, ",\"sessions\":[");
-    LIST_FOREACH(it, &call->sim->sessions)
-    {
+    LIST_FOREACH (it, &call->sim->sessions) {
         const struct sim_session *s = LIST_ENTRY(it, struct sim_session, all);
         if (call->system && s->system != call->system)
             continue;
@@ -206,8 +203,7 @@ static struct sim_system *one_system(struct call *call)
     struct sim_system *only = NULL;
     if (call->system)
         return call->system;
-    LIST_FOREACH(it, &call->sim->systems)
-    {
+    LIST_FOREACH (it, &call->sim->systems) {
         struct sim_system *system = LIST_ENTRY(it, struct sim_system, link);
         if (list_empty(&system->sessions))
             continue;

@@ -141,8 +141,8 @@ void sim_control_destroy(struct sim_control **control)
     *control = NULL;
     if (!c)
         return;
-    LIST_FOREACH(it, &c->clients)
-    close_client(LIST_ENTRY(it, struct client, link));
+    LIST_FOREACH (it, &c->clients)
+        close_client(LIST_ENTRY(it, struct client, link));
     uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
 

@@ -35,8 +35,8 @@ static void grow(struct sim_inflight *f)
     f->size = f->size ? 2 * f->size : 16;
     free(f->buckets);
     f->buckets = xcalloc(f->size, sizeof(struct sim_delivery *));
-    LIST_FOREACH(it, &f->order)
-    put(f, LIST_ENTRY(it, struct sim_delivery, order));
+    LIST_FOREACH (it, &f->order)
+        put(f, LIST_ENTRY(it, struct sim_delivery, order));
 }
 
 void sim_inflight_add(struct sim_inflight *f, struct sim_delivery *d)

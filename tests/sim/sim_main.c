@@ -104,8 +104,8 @@ static void stop(struct sim *sim, struct sim_control **control)
 {
     sim_control_destroy(control);
     sim_server_destroy(&sim->server);
-    LIST_FOREACH(it, &sim->sessions)
-    sim_session_close(LIST_ENTRY(it, struct sim_session, all), SIM_LINK_RST);
+    LIST_FOREACH (it, &sim->sessions)
+        sim_session_close(LIST_ENTRY(it, struct sim_session, all), SIM_LINK_RST);
     while (!list_empty(&sim->sessions))
         uv_run(sim->loop, UV_RUN_ONCE);
     sim_timers_destroy(&sim->timers);

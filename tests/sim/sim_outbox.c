@@ -140,8 +140,7 @@ static struct sim_delivery *take_ready(struct sim_outbox *o)
 /* The next bind in turn that has room. */
 static struct sim_session *pick_session(struct sim_outbox *o)
 {
-    LIST_FOREACH(it, &o->system->sessions)
-    {
+    LIST_FOREACH (it, &o->system->sessions) {
         struct sim_session *s = LIST_ENTRY(it, struct sim_session, bound);
         uint64_t window = max_u64(1, o->system->behaviour.deliver_window);
         if (!sim_session_can_receive(s) || s->inflight.count >= window)

@@ -13,8 +13,7 @@
 
 struct sim_system *sim_system_find(struct sim *sim, const char *name)
 {
-    LIST_FOREACH(it, &sim->systems)
-    {
+    LIST_FOREACH (it, &sim->systems) {
         struct sim_system *system = LIST_ENTRY(it, struct sim_system, link);
         if (strcmp(system->name, name) == 0)
             return system;
@@ -39,8 +38,7 @@ struct sim_system *sim_system_get(struct sim *sim, const char *name)
 
 void sim_system_free_all(struct sim *sim)
 {
-    LIST_FOREACH(it, &sim->systems)
-    {
+    LIST_FOREACH (it, &sim->systems) {
         struct sim_system *system = LIST_ENTRY(it, struct sim_system, link);
         sim_seen_destroy(&system->seen);
         sim_outbox_destroy(&system->outbox);
@@ -54,8 +52,8 @@ void sim_system_free_all(struct sim *sim)
 static size_t sessions_of(const struct sim_system *system)
 {
     size_t count = 0;
-    LIST_FOREACH(it, &system->sessions)
-    count++;
+    LIST_FOREACH (it, &system->sessions)
+        count++;
     return count;
 }
 
@@ -78,8 +76,7 @@ void sim_system_print_stats(struct sim *sim, struct sim_buffer *out, struct sim_
     struct sim_stats total = {0};
     size_t waiting = 0;
     size_t bound = 0;
-    LIST_FOREACH(it, &sim->systems)
-    {
+    LIST_FOREACH (it, &sim->systems) {
         struct sim_system *system = LIST_ENTRY(it, struct sim_system, link);
         sim_stats_add(&total, &system->stats);
         waiting += sim_outbox_waiting(system->outbox);
@@ -88,8 +85,7 @@ void sim_system_print_stats(struct sim *sim, struct sim_buffer *out, struct sim_
     sim_stats_print(out, &total);
     sim_buffer_printf(out, ",\"bound\":%zu,\"receipts_waiting\":%zu,\"systems\":{", bound, waiting);
     const char *comma = "";
-    LIST_FOREACH(each, &sim->systems)
-    {
+    LIST_FOREACH (each, &sim->systems) {
         struct sim_system *system = LIST_ENTRY(each, struct sim_system, link);
         if (system == sim->unbound)
             continue;
@@ -105,8 +101,7 @@ void sim_system_print_stats(struct sim *sim, struct sim_buffer *out, struct sim_
 
 void sim_system_reset_stats(struct sim *sim)
 {
-    LIST_FOREACH(it, &sim->systems)
-    {
+    LIST_FOREACH (it, &sim->systems) {
         struct sim_system *system = LIST_ENTRY(it, struct sim_system, link);
         system->stats = (struct sim_stats){0};
         system->received.max = 0;

@@ -9,7 +9,7 @@
 
 #include "tests/unit/bridge/dlr_rig.h"
 
-static bool expects(void *arg, const struct operator* op, uint64_t digest)
+static bool expects(void *arg, const struct mno *op, uint64_t digest)
 {
     const struct rig *r = arg;
     (void)op;
@@ -81,8 +81,7 @@ void pass_ms(struct rig *r, int64_t ms)
     }
 }
 
-/* --- what the MNO sends ------------------------------------------------------------------------
- */
+/* --- what the MNO sends --- */
 
 uint64_t deliver_sm(struct rig *r, const struct smpp_sm *sm, uint8_t bind)
 {
@@ -148,8 +147,7 @@ void store(struct rig *r, const char *id)
     store_segment(r, id, 1, 1);
 }
 
-/* --- what came out -----------------------------------------------------------------------------
- */
+/* --- what came out --- */
 
 struct json *event(const struct rig *r, size_t i)
 {

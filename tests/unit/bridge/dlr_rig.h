@@ -25,7 +25,7 @@ struct rig {
     struct jetstream *js;
     struct agent_link *link;
     struct operators *operators;
-    struct operator* op;
+    struct mno *op;
     struct correlations *correlations;
     struct dlr *dlr;
     int64_t now_ns;

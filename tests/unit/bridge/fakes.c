@@ -14,7 +14,7 @@
 
 enum { MAX_ARGS = 64, MAX_KEPT = 4096 };
 
-/* --- Redis ----------------------------------------------------------------------------------- */
+/* --- Redis --- */
 
 struct asked {
     struct list link;
@@ -217,7 +217,7 @@ void fake_redis_lose(struct redis *r)
         end_first(r, true);
 }
 
-/* --- JetStream ------------------------------------------------------------------------------- */
+/* --- JetStream --- */
 
 struct jetstream_publish {
     struct fake_publish view;
@@ -300,7 +300,7 @@ void jetstream_publish_cancel(struct jetstream *js, struct jetstream_publish **p
     *p = NULL;
 }
 
-/* --- the agent ------------------------------------------------------------------------------- */
+/* --- the agent --- */
 
 struct agent_link {
     bool attached;
@@ -369,9 +369,9 @@ struct bytes fake_link_at(const struct agent_link *link, size_t i, unsigned type
     return body;
 }
 
-/* --- operators ------------------------------------------------------------------------------- */
+/* --- operators --- */
 
-struct operator* fake_operator(struct operators *operators, const char *id)
+struct mno *fake_operator(struct operators *operators, const char *id)
 {
     struct operator_settings settings;
     operator_settings_init(&settings);

@@ -12,7 +12,7 @@
 
 #define FAKE_OPERATOR_ID "11111111-2222-4333-8444-555555555555"
 
-/* --- Redis: SET, GET, MGET of strings, and the script that gathers segments --------------- */
+/* --- Redis: SET, GET, MGET of strings, and the script that gathers segments --- */
 
 struct redis *fake_redis_create(void);
 void fake_redis_destroy(struct redis *redis);
@@ -26,8 +26,7 @@ const char *fake_redis_get(struct redis *redis, const char *key); /* NULL: not t
 void fake_redis_put(struct redis *redis, const char *key, const char *value);
 unsigned fake_redis_asked(const struct redis *redis); /* commands since the start */
 
-/* --- JetStream: publishing ---------------------------------------------------------------------
- */
+/* --- JetStream: publishing --- */
 
 struct fake_publish {
     char subject[64], msg_id[64], traceparent[64];
@@ -43,7 +42,7 @@ const struct fake_publish *fake_js_at(const struct jetstream *js, size_t i);
 /* The PubAck of the i-th. */
 void fake_js_store(struct jetstream *js, size_t i, bool duplicate);
 
-/* --- the agent ------------------------------------------------------------------------------- */
+/* --- the agent --- */
 
 struct agent_link *fake_link_create(void);
 void fake_link_destroy(struct agent_link *link);
@@ -52,8 +51,8 @@ size_t fake_link_count(const struct agent_link *link);
 /* The body of the i-th record sent; fails the test when it is of another type. */
 struct bytes fake_link_at(const struct agent_link *link, size_t i, unsigned type);
 
-/* --- operators ------------------------------------------------------------------------------- */
+/* --- operators --- */
 
-struct operator* fake_operator(struct operators *operators, const char *id);
+struct mno *fake_operator(struct operators *operators, const char *id);
 
 #endif

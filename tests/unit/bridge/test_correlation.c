@@ -19,7 +19,7 @@
 struct rig {
     struct redis *redis;
     struct operators *operators;
-    struct operator* op;
+    struct mno *op;
     struct correlations *c;
     unsigned stored, failed;
     unsigned answers;

@@ -11,8 +11,7 @@
 
 #include "tests/unit/bridge/dlr_rig.h"
 
-/* --- tests -------------------------------------------------------------------------------------
- */
+/* --- tests --- */
 
 static void test_answered_only_after_the_puback(void **state)
 {

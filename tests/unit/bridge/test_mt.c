@@ -10,7 +10,7 @@
 #include "bridge/mt_submit.h"
 
 struct rig {
-    struct operator op;
+    struct mno op;
     struct mt_path path;
     struct mt_operator mo;
 };
@@ -35,8 +35,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct rig *r = *state;
-    LIST_FOREACH(item, &r->mo.alive)
-    {
+    LIST_FOREACH (item, &r->mo.alive) {
         struct mt *mt = LIST_ENTRY(item, struct mt, alive);
         mt_destroy(&mt);
     }

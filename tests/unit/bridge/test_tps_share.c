@@ -184,8 +184,7 @@ static void test_too_many_to_tell_apart(void **state)
     assert_int_equal(tps_share_rate(&s, 100000, at(3000)), 0);
 }
 
-/* --- the simulation -----------------------------------------------------------------------------
- */
+/* --- the simulation --- */
 
 enum {
     INSTANCES = 5,

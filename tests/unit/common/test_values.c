@@ -118,8 +118,7 @@ static void test_lists_keep_order_and_survive_removal_in_the_loop(void **state)
     items[0].number = 0;
     list_prepend(&head, &items[0].link);
     int expected = 0;
-    LIST_FOREACH(it, &head)
-    {
+    LIST_FOREACH (it, &head) {
         struct item *item = LIST_ENTRY(it, struct item, link);
         assert_int_equal(item->number, expected++);
         if (item->number % 2) {
@@ -129,8 +128,7 @@ static void test_lists_keep_order_and_survive_removal_in_the_loop(void **state)
     }
     assert_int_equal(expected, 5);
     expected = 0;
-    LIST_FOREACH(it, &head)
-    {
+    LIST_FOREACH (it, &head) {
         assert_int_equal(LIST_ENTRY(it, struct item, link)->number, expected);
         expected += 2;
     }

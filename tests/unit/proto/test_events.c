@@ -136,8 +136,7 @@ static void test_health(void **state)
                      "\"previousStatus\":\"BOUND\",\"reason\":\"closed by the peer\"}");
 }
 
-/* --- ids
- * ------------------------------------------------------------------------------------------ */
+/* --- ids --- */
 
 static struct bytes receipt_input(const struct smpp_sm *sm, uint8_t out[EVENT_ID_INPUT_SIZE])
 {

@@ -310,8 +310,7 @@ static void test_binary(void **state)
     assert_string_equal(error, "dataHex needs more than 2 segments");
 }
 
-/* --- what holds for every text -------------------------------------------------------------------
- */
+/* --- what holds for every text --- */
 
 static size_t limit_of(const struct split_result *r, size_t header)
 {

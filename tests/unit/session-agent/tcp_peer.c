@@ -89,8 +89,7 @@ void peer_reset(int fd)
     close(fd);
 }
 
-/* --- the owner -----------------------------------------------------------------------------------
- */
+/* --- the owner --- */
 
 static void maybe_destroy(struct owner *o, enum moment moment)
 {

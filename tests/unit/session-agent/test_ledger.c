@@ -387,8 +387,7 @@ static void floors_are_kept(void **state)
     ledger_close_file(&l);
 }
 
-/* --- a random walk with restarts ----------------------------------------------------------------
- */
+/* --- a random walk with restarts --- */
 
 #define MESSAGES 400
 static struct {

@@ -58,8 +58,7 @@ static struct ledger_entry *entry_of(struct ledger *l, uint64_t sequence, uint8_
     return e;
 }
 
-/* --- damage ------------------------------------------------------------------------------------
- */
+/* --- damage --- */
 
 /* Changes one byte at `pattern` + `offset` in the closed file. */
 static void damage(const char *pattern, long offset)
@@ -200,8 +199,7 @@ static void another_size_is_kept(void **state)
     ledger_close_file(&l);
 }
 
-/* --- opening that fails ------------------------------------------------------------------------
- */
+/* --- opening that fails --- */
 
 static void expect_failure(const char *path, size_t bytes, const char *what)
 {

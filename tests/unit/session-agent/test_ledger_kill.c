@@ -45,8 +45,7 @@ static int finish(void **state)
     return 0;
 }
 
-/* --- the calls under test, and the ground they stand on -----------------------------------------
- */
+/* --- the calls under test, and the ground they stand on --- */
 
 static struct ledger_entry *add(struct ledger *l, uint64_t sequence, uint8_t segment)
 {
@@ -146,8 +145,7 @@ static const struct {
     {"new floor", call_new_floor},
 };
 
-/* --- what a recovered ledger says ----------------------------------------------------------------
- */
+/* --- what a recovered ledger says --- */
 
 #define SEEN_SIZE 4096
 
@@ -206,8 +204,7 @@ static void see(const void *file, size_t len, char *out)
     ledger_close_file(&l);
 }
 
-/* --- a kill at every instruction -----------------------------------------------------------------
- */
+/* --- a kill at every instruction --- */
 
 static void child_runs(void (*call)(struct ledger *l))
 {
@@ -294,8 +291,7 @@ static void killed_at_every_instruction(void **state)
     free(ground);
 }
 
-/* --- real kills, at random moments
- * ---------------------------------------------------------------- */
+/* --- real kills, at random moments --- */
 
 #define MESSAGES 64
 

@@ -284,8 +284,7 @@ static void destroyed_in_every_callback(void **state)
     }
 }
 
-/* --- secrets -------------------------------------------------------------------------------------
- */
+/* --- secrets --- */
 
 /* How often `pattern` (inverted, so that it is not its own find) is in this process's heap. */
 static size_t find_in_heap(const uint8_t *inverted, size_t len)

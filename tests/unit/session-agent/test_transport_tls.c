@@ -18,8 +18,7 @@
 static struct owner o;
 static char directory[64];
 
-/* --- certificates
- * --------------------------------------------------------------------------------- */
+/* --- certificates --- */
 
 static const char make_certificates[] =
     "set -e\n"
@@ -62,8 +61,7 @@ static const char *file(const char *name)
     return paths[turn];
 }
 
-/* --- the server
- * ----------------------------------------------------------------------------------- */
+/* --- the server --- */
 
 struct server {
     pid_t pid;
@@ -134,8 +132,7 @@ static void stop_server(struct server *s)
     close(s->out);
 }
 
-/* --- tests
- * ---------------------------------------------------------------------------------------- */
+/* --- tests --- */
 
 static int begin(void **state)
 {

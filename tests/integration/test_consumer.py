@@ -1,0 +1,155 @@
+"""The durable consumers: made where that is safe, obeyed, or refused so that a person can see why."""
+from harness.nats import create_platform_streams
+from harness.process import wait_for
+
+CREATE = {"ack_policy": "explicit", "ack_wait": 10_000_000_000, "max_deliver": -1, "max_ack_pending": 1000,
+          "deliver_policy": "all", "replay_policy": "instant"}
+
+
+def prepare(make_stack, retention="limits", **kwargs):
+    stack = make_stack(**kwargs)
+    stack.start_servers(streams=False)
+    create_platform_streams(stack.client, dispatch_retention=retention)
+    stack.start_mno()
+    stack.agent.start()
+    return stack
+
+
+def durable(stack):
+    return "smpp-connector-" + stack.ids[0]
+
+
+def make_consumer(stack, **more):
+    config = {**CREATE, "durable_name": durable(stack), "filter_subject": f"smpp.operator.{stack.ids[0]}", **more}
+    stack.client.api(f"CONSUMER.DURABLE.CREATE.SMS_DISPATCH.{durable(stack)}",
+                     {"stream_name": "SMS_DISPATCH", "config": config})
+
+
+def run(stack, **settings):
+    stack.bridge = stack.make_bridge(**settings)
+    stack.bridge.start()
+    return stack
+
+
+def wait_not_ready(stack, text):
+    wait_for(lambda: text in stack.bridge.http("/ready")[1], 20, f"/ready says {text!r}", 0.1)
+    assert stack.bridge.http("/ready")[0] == 503
+    assert stack.bridge.http("/health")[0] == 200
+
+
+def test_made_on_a_work_queue_from_the_start(make_stack):
+    stack = prepare(make_stack, retention="workqueue")
+    stack.send(3)
+    run(stack)
+    stack.bridge.wait_ready()
+    wait_for(lambda: stack.mno.stats()["submits"] == 3, 20, "the waiting ones are sent")
+    config = stack.client.consumer_info("SMS_DISPATCH", durable(stack))["config"]
+    assert config["ack_policy"] == "explicit" and config["max_deliver"] == -1
+    assert config["ack_wait"] == 10_000_000_000 and config["max_ack_pending"] == 2 * 100 + 256
+
+
+def test_a_history_is_never_sent_again_silently(make_stack):
+    stack = prepare(make_stack)
+    stack.send(5)
+    run(stack)
+    wait_not_ready(stack, "CONSUMER_START")
+    assert stack.mno.stats()["submits"] == 0
+    stack.bridge.stop()
+    run(stack, CONSUMER_START="new")
+    stack.bridge.wait_ready()
+    stack.send(1)
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["submits"] == 1
+
+
+def test_the_whole_history_when_asked_for(make_stack):
+    stack = prepare(make_stack)
+    stack.send(5)
+    run(stack, CONSUMER_START="all")
+    stack.bridge.wait_ready()
+    wait_for(lambda: stack.mno.stats()["submits"] == 5, 20, "all are sent")
+
+
+def test_a_lost_durable_continues_behind_its_ack_floor(make_stack):
+    stack = prepare(make_stack)
+    run(stack)
+    stack.bridge.wait_ready()
+    stack.send(20)
+    wait_for(lambda: stack.mno.stats()["submits"] == 20, 20, "all are sent")
+    stack.wait_acknowledged()
+    stack.restart_bridge()  # its first check tells the agent the floor
+    stack.bridge.wait_ready()
+    stack.bridge.kill()
+    stack.client.api(f"CONSUMER.DELETE.SMS_DISPATCH.{durable(stack)}")
+    stack.restart_bridge()
+    stack.bridge.wait_line("the durable consumer is created", since=0)
+    stack.send(2)
+    wait_for(lambda: stack.mno.stats()["submits"] >= 22, 20, "the new ones are sent")
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["submits"] == 22, "and none of the old ones"
+
+
+def test_deleted_while_in_use_is_made_anew(make_stack):
+    stack = prepare(make_stack, retention="workqueue")
+    run(stack)
+    stack.bridge.wait_ready()
+    stack.send(5)
+    stack.wait_acknowledged()
+    stack.client.api(f"CONSUMER.DELETE.SMS_DISPATCH.{durable(stack)}")
+    stack.send(5)
+    wait_for(lambda: stack.mno.stats()["submits"] == 10, 30, "the new ones are sent")
+    stack.wait_acknowledged()
+
+
+def test_wrong_ones_are_refused_until_they_are_right(make_stack):
+    stack = prepare(make_stack)
+    make_consumer(stack, max_deliver=5)
+    run(stack)
+    wait_not_ready(stack, "max_deliver")
+    stack.send(1)
+    assert stack.mno.stats()["submits"] == 0
+    stack.client.api(f"CONSUMER.DELETE.SMS_DISPATCH.{durable(stack)}")
+    make_consumer(stack)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "it goes on by itself")
+    stack.bridge.wait_ready()
+
+
+def test_a_wrong_filter_is_refused(make_stack):
+    stack = prepare(make_stack)
+    make_consumer(stack, filter_subject="smpp.operator.*")
+    run(stack)
+    wait_not_ready(stack, "filter_subject")
+
+
+def test_a_missing_stream_is_waited_for(make_stack):
+    stack = prepare(make_stack)
+    run(stack, DISPATCH_STREAM="OTHER")
+    wait_not_ready(stack, "stream OTHER is missing")
+
+
+def test_small_max_ack_pending_is_obeyed(make_stack):
+    stack = prepare(make_stack, retention="workqueue")
+    make_consumer(stack, max_ack_pending=10)
+    run(stack)
+    stack.bridge.wait_ready()
+    assert any("max_ack_pending is 10" in line for line in stack.bridge.lines)
+    stack.send(200)
+    wait_for(lambda: stack.mno.stats()["submits"] == 200, 30, "all are sent")
+
+
+def test_check_config_connect(make_stack):
+    import subprocess
+    stack = prepare(make_stack)
+    bridge = stack.make_bridge()
+    from harness.programs import program_environment
+
+    def check():
+        return subprocess.run(bridge.argv + ["--check-config", "--connect"], env=program_environment(bridge.settings),
+                              capture_output=True, text=True, timeout=60, check=False)
+    good = check()
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "WRONG" not in good.stdout and "credentials of" in good.stdout
+    make_consumer(stack, max_deliver=5)
+    bad = check()
+    assert bad.returncode == 1 and "max_deliver is 5" in bad.stdout
+    assert "s3cr3tpw" not in good.stdout + bad.stdout and stack.mgmt.token not in good.stdout

@@ -1,0 +1,149 @@
+"""NATS or Redis is away, slow or forgetful; the agent dies. Everything comes back by itself."""
+import random
+import time
+
+from harness.process import wait_for
+from harness.smsc import SUBMIT_SM, Smsc
+
+LOAD = {"mno_options": ["--detect-duplicates", "token", "--latency-ms", "0-20", "--receipt-delay-ms", "100-300"],
+        "tps": 600}
+
+
+def unique(i):
+    return f"id:{i:06d} and some words"
+
+
+def all_sent_once(stack, ids):
+    wait_for(lambda: len(stack.dlr_events()) >= len(ids), 90, f"{len(ids)} events", 0.2)
+    stack.wait_acknowledged(60)
+    stats = stack.mno.stats()
+    assert stats["submits"] == len(ids) and stats["duplicates"] == 0, stats
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+
+
+def test_nats_killed_again_and_again_sends_nothing_twice(make_stack):
+    """A server that is killed right after it confirmed acks forgets some of them and delivers again."""
+    stack = make_stack(**LOAD).start()
+    rng = random.Random(11)
+    ids = stack.send(2000, text=unique)
+    for _ in range(5):
+        target = stack.mno.stats()["submits"] + rng.randint(50, 200)
+        wait_for(lambda: stack.mno.stats()["submits"] >= min(target, 2000), 60, "some more are sent", 0.002)
+        stack.nats.kill()
+        time.sleep(rng.uniform(0.05, 0.5))
+        stack.nats.start()
+    stack.client = stack.nats.client()
+    all_sent_once(stack, ids)
+    assert stack.mno.stats()["binds"] == 1
+
+
+def test_nats_frozen_for_ten_seconds(make_stack):
+    stack = make_stack(**LOAD).start()
+    ids = stack.send(1500, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 200, 20, "some are sent")
+    stack.nats.pause()
+    slowest = 0.0
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        began = time.monotonic()
+        assert stack.bridge.http("/health")[0] == 200
+        slowest = max(slowest, time.monotonic() - began)
+        time.sleep(0.02)
+    assert slowest < 1.0, "the loop never waits for NATS"
+    assert stack.bridge.http("/ready")[0] == 503
+    stack.nats.resume()
+    all_sent_once(stack, ids)
+
+
+def test_redis_away_commands_wait_for_their_correlation(make_stack):
+    stack = make_stack(mno_options=["--detect-duplicates", "token", "--receipt-delay-ms", "8000"], tps=600).start()
+    stack.send(1)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "the share of the limit is known")
+    stack.wait_acknowledged()
+    stack.redis.kill()
+    wait_for(lambda: stack.bridge.http("/ready")[0] == 503, 10, "not ready")
+    ids = stack.send(100, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] == 101, 30, "they are sent all the same")
+    time.sleep(1)
+    assert stack.unacknowledged() == 100, "none is acknowledged without its correlation"
+    stack.redis.start()
+    stack.wait_acknowledged()
+    wait_for(lambda: len(stack.dlr_events()) == 101, 40, "events", 0.2)
+    assert set(ids) <= {e["messageId"] for e in stack.dlr_events()}
+
+
+def test_agent_killed_with_a_full_window(make_stack):
+    stack = make_stack(**LOAD, bridge_settings={"RECONNECT_MIN_MS": 200, "WINDOW_SIZE": 50}).start()
+    ids = stack.send(1500, text=unique)
+    pid = stack.bridge.pid
+    for _ in range(2):
+        target = stack.mno.stats()["submits"] + 200
+        wait_for(lambda: stack.mno.stats()["submits"] >= target, 30, "some more are sent")
+        stack.agent.kill()
+        stack.agent.start()
+    wait_for(lambda: {e["messageId"] for e in stack.dlr_events()} >= set(ids), 90, "every message has an event", 0.2)
+    stack.wait_acknowledged(60)
+    assert stack.mno.stats()["duplicates"] <= 2 * 50, "at most the window, each time"
+    assert stack.bridge.pid == pid and stack.bridge.alive(), "the container did not restart"
+
+
+def test_agent_death_spares_what_was_answered(make_stack):
+    """Answered, but the bridge had not heard of it: the ledger has."""
+    smsc = Smsc()
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings={"RECONNECT_MIN_MS": 200}).start()
+    stack.send(20)
+    wait_for(lambda: len(smsc.submits()) == 20, 20, "all are sent")
+    stack.wait_acknowledged()
+    stack.bridge.kill()
+    stack.send(1)
+    stack.agent.kill()
+    stack.agent.start()
+    stack.restart_bridge()
+    wait_for(lambda: len(smsc.submits()) == 21, 20, "only the new one is sent")
+    stack.wait_acknowledged()
+    assert len(smsc.submits()) == 21
+    smsc.close()
+
+
+def test_a_thousand_poison_messages_delay_the_good_ones_by_seconds_at_most(make_stack):
+    stack = make_stack().start()
+    oid = stack.ids[0]
+    stack.client.store_many([(f"smpp.operator.{oid}", b"poison %d" % i) for i in range(1000)])
+    began = time.monotonic()
+    stack.send(1)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "the good one is sent")
+    assert time.monotonic() - began < 5
+    stack.wait_acknowledged()
+    assert stack.client.stream_messages_count("DEAD_LETTERS") == 1000
+    letter = stack.client.read_stream("DEAD_LETTERS")[0]
+    assert letter.headers["Smpp-Operator"] == oid
+    assert letter.headers["Smpp-Stream-Sequence"] == "1"
+    assert letter.headers["Smpp-Reason"].startswith("not_json")
+
+
+def test_events_wait_for_their_stream(make_stack):
+    """A message that can never be sent blocks nobody while its event can't be stored."""
+    stack = make_stack().start()
+    stack.client.api("STREAM.DELETE.DLR_EVENTS")
+    oid = stack.ids[0]
+    stack.client.store(f"smpp.operator.{oid}", b"poison")
+    stack.send(1, registeredDelivery=0)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "the good one is sent")
+    wait_for(lambda: stack.unacknowledged() == 1, 10, "the good one is acknowledged")
+    stack.client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"])
+    stack.wait_acknowledged(60)
+    assert [e["status"] for e in stack.dlr_events()] == ["REJECTED"]
+
+
+def test_a_frozen_smsc_costs_the_other_operators_nothing(make_stack):
+    smsc = Smsc()
+    smsc.handlers[SUBMIT_SM] = None
+    stack = make_stack(operators=2)
+    stack.credentials[stack.ids[1]] = {"host": "127.0.0.1", "port": smsc.port}
+    stack.start()
+    stack.send(300, operator=1)
+    began = time.monotonic()
+    stack.send(500, operator=0)
+    wait_for(lambda: stack.mno.stats()["submits"] == 500, 20, "the other operator's are sent")
+    assert time.monotonic() - began < 8
+    smsc.close()
