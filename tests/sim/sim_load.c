@@ -166,9 +166,10 @@ static void on_pdu(void *owner, struct sim_header h, struct bytes body)
         submit_answered(b, h);
         break;
     case PDU_DELIVER_SM:
+    case PDU_DATA_SM:
         b->load->receipts++;
-        *begin(b, 1) = 0;
-        finish(b, PDU_DELIVER_SM | PDU_RESPONSE, h.sequence, 1);
+        *begin(b, 1) = 0; /* message_id, empty */
+        finish(b, h.command | PDU_RESPONSE, h.sequence, 1);
         break;
     case PDU_ENQUIRE_LINK:
     case PDU_UNBIND:
