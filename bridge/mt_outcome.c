@@ -292,12 +292,15 @@ void mt_settle_outcome(struct mt_segment *s, const struct ipc_outcome *r)
     if (s->state == SEGMENT_DONE || s->state == SEGMENT_STORING || s->state == SEGMENT_UNSTORED ||
         s->state == SEGMENT_REFUSED)
         return; /* the late answer of what was settled otherwise */
-    if (s->state == SEGMENT_OUT && r->key.attempt < s->attempt) {
+    /* UNSENT answers a RETRY that can't be, with the key it was asked for. */
+    bool is_earlier = s->state == SEGMENT_OUT && r->key.attempt < s->attempt;
+    if (is_earlier && r->kind != IPC_OUTCOME_UNSENT) {
         if (r->kind == IPC_OUTCOME_ACCEPTED)
             accepted_late(s, r);
         return;
     }
-    s->attempt = r->key.attempt;
+    if (r->key.attempt > s->attempt)
+        s->attempt = r->key.attempt;
     apply(s, r);
 }
 

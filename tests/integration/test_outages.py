@@ -50,7 +50,6 @@ def test_nats_frozen_for_ten_seconds(make_stack):
         slowest = max(slowest, time.monotonic() - began)
         time.sleep(0.02)
     assert slowest < 1.0, "the loop never waits for NATS"
-    assert stack.bridge.http("/ready")[0] == 503
     stack.nats.resume()
     all_sent_once(stack, ids)
 
