@@ -25,6 +25,7 @@ static bool hold(struct session *s, uint32_t command_id, uint32_t sequence, stru
                          body, received_ms, mono_add_ms(clock_mono(), config->deliver_hold_ms));
     if (!d)
         return false;
+    s->newest_deliver = d->id;
     session_timers_plan_hold(s);
     tell(s, d, config->deliver_hold_ms);
     return true;

@@ -112,10 +112,11 @@ void session_tell_gauges(struct session *s)
 
 /* --- actions, in the order of the table's bits --- */
 
+/* What comes in from now on may still be answered, but is not waited for: on a busy bind there is
+ * always something held, and the MNO repeats what was not answered. */
 static void do_leave_bound(struct session *s)
 {
-    log_debug("no submit is taken over this bind", LOG_STR("operatorId", s->op->id_text),
-              LOG_UINT("bind", s->slot->number));
+    s->drain_mark = s->newest_deliver;
 }
 
 static void do_send_unbind_resp(struct session *s)
@@ -238,7 +239,8 @@ void session_raise(struct session *s, enum session_event event, const char *fmt,
 
 void session_check_drained(struct session *s)
 {
-    if (window_used(s->window) == 0 && session_delivers_held(s) == 0)
+    const struct deliver *d = deliver_hold_oldest(&s->held);
+    if (window_used(s->window) == 0 && (!d || d->id > s->drain_mark))
         session_raise(s, SESSION_EVENT_WINDOW_EMPTY, "everything is answered");
 }
 

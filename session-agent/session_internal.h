@@ -66,6 +66,8 @@ struct session {
     struct timer window_timer;
     struct deliver_bind held;
     struct timer hold_timer;
+    uint64_t newest_deliver;  /* id of the last one held */
+    uint64_t drain_mark;      /* a drain waits for those up to this id */
     struct deliver_line line; /* in front of the hold */
     struct timer line_timer;
 

@@ -14,8 +14,8 @@ from cryptography.x509.oid import NameOID
 from harness.fake_bridge import ACCEPTED, FakeBridge, RECEIVER, TRANSCEIVER, TRANSMITTER, operator_id, submit_body
 from harness.process import wait_for
 from harness.programs import Agent
-from harness.smsc import (BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, ENQUIRE_LINK, RESP, SUBMIT_SM, UNBIND,
-                          Connection, Smsc)
+from harness.smsc import (BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, DELIVER_SM, ENQUIRE_LINK, RESP,
+                          SUBMIT_SM, UNBIND, Connection, Smsc, receipt_body)
 
 OP, OTHER = operator_id(1), operator_id(2)
 BOUND, UNBOUND = 3, 4
@@ -189,6 +189,34 @@ def test_unbind_of_the_mno_waits_for_the_window_but_not_for_ever(declared, smsc)
     assert bridge.outcome(key)["kind"] == ACCEPTED
     c.wait(UNBIND | RESP, sequence=sequence)
     assert c.closed.wait(5)
+    smsc.wait_bound(after=1)
+
+
+def test_a_good_bye_waits_for_old_receipts_and_not_for_new_ones(declared, smsc):
+    kept = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: kept.append((c, p))
+    bridge = declared()
+    bridge.wait("CREDIT", slots=200)
+    key = bridge.submit(OP)
+    wait_for(lambda: kept, 5, "it is at the MNO")
+    c = kept[0][0]
+    body = receipt_body("99970000001", "Acme", "id:1 stat:DELIVRD")
+    c.request(DELIVER_SM, body, sequence=1)
+    old = bridge.wait("DELIVER")
+    bridge.send("REBIND", operator_id=OP, reason="asked for")
+    bridge.wait("SESSION", phase=b"rebind_draining")
+    c.request(DELIVER_SM, body, sequence=2)
+    new = bridge.wait("DELIVER", count=2)
+    smsc.answer(*kept[0])
+    bridge.outcome(key)
+    assert c.count(UNBIND) == 0
+    bridge.send("DELIVER_DONE", id=new["id"], status=0)
+    assert c.wait(DELIVER_SM | RESP, sequence=2).status == 0 and c.count(UNBIND) == 0
+    c.request(DELIVER_SM, body, sequence=3)
+    bridge.wait("DELIVER", count=3)
+    bridge.send("DELIVER_DONE", id=old["id"], status=0)
+    assert c.wait(DELIVER_SM | RESP, sequence=1).status == 0
+    c.wait(UNBIND, timeout=2)
     smsc.wait_bound(after=1)
 
 
