@@ -259,7 +259,7 @@ static double seconds(uint64_t from_ns, uint64_t to_ns)
 static void print_result(const struct load *l)
 {
     struct rusage usage;
-    double took = seconds(l->started_ns, l->answered_ns);
+    double took = seconds(l->started_ns, l->answered_ns ? l->answered_ns : l->last_input_ns);
     getrusage(RUSAGE_SELF, &usage);
     double cpu = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6 +
                  (double)usage.ru_stime.tv_sec + (double)usage.ru_stime.tv_usec / 1e6;
