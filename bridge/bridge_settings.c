@@ -333,6 +333,7 @@ int bridge_settings_operators(const struct bridge_settings *settings,
                               size_t error_size)
 {
     struct operator_settings defaults;
+    *list_r = (struct operator_settings_list){0};
     make_defaults(settings, &defaults);
     if (!settings->operators_file)
         return operator_settings_parse_ids(settings->operator_ids, &defaults, list_r, error_r,

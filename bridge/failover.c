@@ -34,12 +34,14 @@ static void tell_agent(struct mt_operator *mo, bool begin)
              LOG_STR("backupOperatorId", backup_text(mo->op, backup)));
 }
 
-/* Somebody serves it: a session of ours, or another instance's waiting pulls. */
+/* A session of ours, where we serve it (our own pulls wait even while it is unbound); else another
+ * instance's waiting pulls. */
 static bool backup_is_served(const struct mt_operator *mo)
 {
     const struct mno *backup = operators_find(mo->path->with.operators, mo->op->backup_id);
-    return (backup && operators_can_transmit(backup) && !backup->failed_over) ||
-           mo->backup_has_pulls;
+    if (backup && operators_is_served(backup))
+        return operators_can_transmit(backup) && !backup->failed_over;
+    return mo->backup_has_pulls;
 }
 
 /* What waits here, or was given to the agent and not yet handed to a socket. */

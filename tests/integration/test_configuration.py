@@ -1,0 +1,140 @@
+"""Settings and operators change while everything runs; what is invalid changes nothing."""
+import json
+import os
+import subprocess
+import time
+
+from harness.process import wait_for
+from harness.programs import BUILD, program_environment
+
+
+def write(path, text):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        f.write(text)
+    os.rename(path + ".new", path)
+
+
+def run(*words, **environment):
+    return subprocess.run([os.path.join(BUILD, "bridge/smpp-bridge"), *words], env=program_environment(environment),
+                          capture_output=True, text=True, timeout=20, check=False)
+
+
+def test_words_of_the_command_line():
+    assert run("--version").stdout.startswith("smpp-bridge ")
+    for word in ("--check-config", "--print-settings", "ctl", "pause", "SIGHUP"):
+        assert word in run("--help").stdout
+    table = run("--print-settings").stdout
+    for name in ("OPERATOR_IDS", "NATS_URL", "LEASE_DEADLINE_MS", "CTL_SOCKET", "MO_SUBJECT"):
+        assert f"| {name} |" in table
+    assert run("--nonsense").returncode == 2
+
+
+def test_check_config(make_stack):
+    good = {"OPERATOR_IDS": "5a5a0000-0000-4000-8000-000000000001=Operator A", "OPERATOR_MGMT_URL": "https://m.test",
+            "OPERATOR_MGMT_CA_FILE": "/ca", "OPERATOR_MGMT_CERT_FILE": "/c", "OPERATOR_MGMT_KEY_FILE": "/k",
+            "INTERNAL_SERVICE_TOKEN": "t0p-secret", "REDIS_URL": "redis://user:hidden@127.0.0.1:6379/0"}
+    shown = run("--check-config", **good)
+    assert shown.returncode == 0
+    assert "WINDOW_SIZE=100" in shown.stdout and "INTERNAL_SERVICE_TOKEN=***" in shown.stdout
+    assert "t0p-secret" not in shown.stdout and "hidden" not in shown.stdout
+    for name, value, says in (("WINDOW_SIZE", "0", "WINDOW_SIZE"), ("OPERATOR_MGMT_URL", "http://m.test", "https"),
+                              ("OPERATOR_IDS", "no-uuid", "no-uuid"), ("OPERATORS_FILE", "/nowhere", "/nowhere")):
+        bad = run("--check-config", **{**good, name: value})
+        assert bad.returncode == 1 and says in bad.stderr, bad
+        assert len(bad.stderr.strip().splitlines()) == 1, "one clear line"
+
+
+def test_a_start_that_can_not_be_ends_with_one_clear_line(make_stack):
+    stack = make_stack().start()
+    other = stack.make_bridge("other", MGMT_LISTEN=stack.bridge.settings["MGMT_LISTEN"])
+    other.start()
+    assert other.wait(15) == 1
+    errors = [json.loads(line) for line in other.lines if '"error"' in line]
+    assert len(errors) == 1 and str(stack.bridge.port) in errors[0]["reason"]
+    assert stack.bridge.http("/ready")[0] == 200
+
+
+def test_operators_file_is_followed(make_stack):
+    stack = make_stack(operators=3)
+    stack.start()
+    first = stack.bridge.json("/sessions")["sessions"]
+    assert len(first) == 3
+    stack.write_operators(stack.ids[:2])
+    wait_for(lambda: len(stack.bridge.sessions()) == 2, 20, "the third is gone", 0.1)
+    assert stack.mno.stats()["unbinds"] == 1
+    stack.write_operators(stack.ids)
+    wait_for(lambda: [r["state"] for r in stack.bridge.sessions()] == ["BOUND"] * 3, 20, "it is back", 0.1)
+    stack.send(10, operator=2)
+    stack.wait_acknowledged()
+    again = {r["operatorId"]: r["lastBoundAt"] for r in stack.bridge.sessions()}
+    for row in first[:2]:
+        assert again[row["operatorId"]] == row["lastBoundAt"], "the others did not notice"
+
+
+def test_an_invalid_file_changes_nothing_and_says_why(make_stack):
+    stack = make_stack(operators=2).start()
+    for text, says in (("{", "JSON"), ('{"operators":[]}', "0 operators"),
+                       ('{"operators":[{"operatorId":"%s","windowSize":0}]}' % stack.ids[0], "windowSize")):
+        since = len(stack.bridge.lines)
+        write(stack.operators_path, text)
+        line = stack.bridge.wait_line("the operators are not reloaded", since=since)
+        assert says in line or says == "JSON"
+        assert len(stack.bridge.sessions()) == 2
+    stack.send(5, operator=1)
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["unbinds"] == 0
+
+
+def test_settings_file_and_sighup(make_stack):
+    stack = make_stack()
+    path = os.path.join(stack.directory, "settings")
+    write(path, "LOG_LEVEL=info\nWINDOW_SIZE=5\n")
+    stack.bridge_settings["SETTINGS_FILE"] = path
+    stack.start()
+    details = stack.bridge.json("/sessions/" + stack.ids[0])
+    assert "5" in json.dumps(details)
+    write(path, "LOG_LEVEL=debug\nWINDOW_SIZE=7\n")
+    wait_for(lambda: any("setting changed" in line and "LOG_LEVEL" in line for line in stack.bridge.lines), 10,
+             "the change is seen")
+    since = len(stack.agent.lines)
+    stack.restart_bridge()
+    stack.bridge.wait_ready()
+    assert any('"level":"debug"' in line for line in stack.agent.lines[since:]), "the agent follows"
+    since = len(stack.bridge.lines)
+    write(path, "WINDOW_SIZE=none\n")
+    stack.bridge.wait_line("the settings are not reloaded", since=since)
+    since = len(stack.bridge.lines)
+    stack.bridge.send_signal(1)
+    stack.bridge.wait_line("the settings are not reloaded", since=since)
+    assert stack.bridge.http("/ready")[0] == 200
+
+
+def test_an_operator_that_only_the_agent_knows_keeps_its_bind(make_stack):
+    stack = make_stack(operators=2).start()
+    stack.send(50, operator=1)
+    stack.wait_acknowledged()
+    stack.bridge.kill()
+    ids, stack.ids = stack.ids, stack.ids[:1]
+    stack.restart_bridge()
+    stack.bridge.wait_ready()
+    stack.bridge.wait_line("is not configured")
+    time.sleep(1)
+    assert stack.mno.stats()["unbinds"] == 0, "nothing is unbound by absence"
+    assert {r["operatorId"] for r in stack.bridge.sessions()} == set(ids)
+    assert stack.bridge.ctl("release", ids[1]).returncode == 0
+    wait_for(lambda: stack.mno.stats()["unbinds"] == 1, 20, "released by name")
+    wait_for(lambda: len(stack.bridge.sessions()) == 1, 20, "its row is gone")
+
+
+def test_pause_and_resume(make_stack):
+    stack = make_stack().start()
+    oid = stack.ids[0]
+    stack.send(5)
+    stack.wait_acknowledged()
+    assert stack.bridge.ctl("pause", oid).returncode == 0
+    stack.send(5)
+    time.sleep(1.5)
+    assert stack.mno.stats()["submits"] == 5
+    assert stack.bridge.ctl("resume", oid).returncode == 0
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["submits"] == 10
