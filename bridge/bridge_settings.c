@@ -250,6 +250,9 @@ static int check_numbers(const struct bridge_settings *s, char *error_r, size_t 
         return refuse(error_r, error_size,
                       "LEASE_DEADLINE_MS has to be below LEASE_TTL_MS: the holder lets go before "
                       "others take over");
+    if (s->assignment == ASSIGNMENT_LEASE)
+        return refuse(error_r, error_size,
+                      "ASSIGNMENT: lease is not in this version; run exactly one replica, static");
     if ((s->nats_cert_file == NULL) != (s->nats_key_file == NULL))
         return refuse(error_r, error_size,
                       "NATS_CERT_FILE and NATS_KEY_FILE: one without the other");
