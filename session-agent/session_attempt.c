@@ -129,6 +129,7 @@ static void connect_to_host(struct session *s)
     struct transport_events events = session_io_events;
     events.arg = s;
     s->connection++;
+    s->over_tls = config->tls;
     s->transport = transport_connect(s->ctx->hub, &target, &events);
 }
 

@@ -52,6 +52,7 @@ struct session {
 
     /* The connection: session_io.c */
     struct transport *transport;
+    bool over_tls;       /* it was begun so, whatever is declared since */
     uint64_t connection; /* counts them: tells a callback that its own is over */
     struct framer framer;
     struct heartbeat heartbeat;

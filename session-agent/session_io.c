@@ -57,7 +57,7 @@ void session_io_trace(const struct session *s, const char *direction, const stru
 static void on_connected(void *arg)
 {
     struct session *s = arg;
-    if (s->op->config->tls)
+    if (s->over_tls)
         session_raise(s, SESSION_EVENT_CONNECTED_TLS, "TCP stands with %s",
                       transport_peer(s->transport));
 }
