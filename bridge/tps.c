@@ -22,7 +22,7 @@ enum {
     TICK_MS = 200,
     HURRY_MS = 20,       /* another renewal soon, because the others wait for our word */
     GOOD_BYE_MS = 10000, /* how long a good-bye can be read */
-    DISTRUST_MS = 1100,  /* after Redis came back as another run */
+    UNABLE_MS = 30000,   /* without a bind that can send: the others may have our part */
     NO_PACE = -1,
 };
 
@@ -36,7 +36,9 @@ struct tps_operator {
     bool awaits_redis;
     mono_t sent_at;
     uint32_t announced;
-    int64_t pace; /* what the agent was told last; NO_PACE: nothing */
+    int64_t pace;        /* what the agent was told last; NO_PACE: nothing */
+    mono_t unable_since; /* no bind can transmit since; 0: one can */
+    bool withdrawn;      /* said good-bye until a bind can transmit */
 };
 
 struct tps {
@@ -148,6 +150,8 @@ static void on_renewed(void *arg, const struct redis_reply *reply)
                      LOG_STR("operatorId", t->op->id_text), LOG_STR("reason", reply->text));
         return;
     }
+    if (t->withdrawn)
+        return;
     uint32_t in_force = share->in_force;
     tps_share_renewed(share, loop_now(t->tps->loop), t->sent_at, t->announced, answer->own_count,
                       answer->others, answer->count);
@@ -164,20 +168,71 @@ static void on_renewed(void *arg, const struct redis_reply *reply)
 static void renew(struct tps_operator *t)
 {
     struct tps *tps = t->tps;
-    if (t->awaits_redis || !tps->connected)
+    if (t->awaits_redis || !tps->connected || t->withdrawn)
         return;
     mono_t now = loop_now(tps->loop);
     t->share.beat++;
     t->sent_at = now;
-    t->announced = tps_share_announcement(&t->share, now);
+    /* What is announced must be what the agent obeys: without it nothing new is said. */
+    if (agent_link_is_attached(tps->link) || !t->announced)
+        t->announced = tps_share_announcement(&t->share, now);
     struct tps_renewal_entry entry = {
         .life_ms = TPS_SHARE_LIFE_MS,
         .share = &t->share,
         .count = t->announced,
+        .keeps_count = !t->share.renewed_at.ns,
         .limit = limit_is_known(t->op) ? (int64_t)own_limit(t->op) : TPS_SHARE_LIMIT_UNKNOWN,
     };
     t->awaits_redis =
         tps_renewal_send(&tps->renewal, tps->redis, t->op->id_text, &entry, now, on_renewed, t);
+}
+
+static void say_good_bye(struct tps_operator *t)
+{
+    struct tps *tps = t->tps;
+    t->share.beat++;
+    struct tps_renewal_entry good_bye = {
+        .life_ms = GOOD_BYE_MS,
+        .share = &t->share,
+        .count = TPS_SHARE_COUNT_UNKNOWN,
+        .limit = TPS_SHARE_LIMIT_UNKNOWN,
+        .gone = true,
+    };
+    if (tps->connected && !tps_renewal_send(&tps->renewal, tps->redis, t->op->id_text, &good_bye,
+                                            loop_now(tps->loop), NULL, NULL))
+        log_debug("no good-bye to those that share the limit",
+                  LOG_STR("operatorId", t->op->id_text));
+}
+
+static void start_share(struct tps_operator *t)
+{
+    t->announced = 0;
+    t->withdrawn = false;
+    tps_share_init(&t->share, t->tps->instance_id, random_u64() >> 1);
+}
+
+/* Others can use what an instance without a session can't. Its agent is told to send nothing before
+ * they hear of it, and it comes back as a newcomer. Alone there is nobody to leave it to. */
+static void look_after_binds(struct tps_operator *t, mono_t now)
+{
+    if (operators_can_transmit(t->op)) {
+        t->unable_since.ns = 0;
+        if (t->withdrawn)
+            start_share(t);
+        return;
+    }
+    if (!t->unable_since.ns)
+        t->unable_since = now;
+    bool is_shared = tps_share_instances(&t->share) > 1;
+    if (t->withdrawn || !is_shared || mono_diff_ms(now, t->unable_since) < UNABLE_MS ||
+        !agent_link_is_attached(t->tps->link))
+        return;
+    log_info("without a session: the others may have our share",
+             LOG_STR("operatorId", t->op->id_text));
+    t->withdrawn = true;
+    t->share.in_force = 0;
+    apply(t);
+    say_good_bye(t);
 }
 
 static void on_timer(void *arg)
@@ -187,6 +242,7 @@ static void on_timer(void *arg)
     if (tps_share_tick(&t->share, now))
         log_warn("the share is given up: it could not be renewed and others may take it",
                  LOG_STR("operatorId", t->op->id_text));
+    look_after_binds(t, now);
     tps_adaptive_tick(&t->adaptive, now);
     apply(t);
     timer_start_ms(&t->timer, TICK_MS);
@@ -232,7 +288,7 @@ void tps_operator_added(struct tps *tps, struct mno *op)
     t->op = op;
     t->pace = NO_PACE;
     op->tps = t;
-    tps_share_init(&t->share, tps->instance_id, random_u64() >> 1);
+    start_share(t);
     tps_adaptive_init(&t->adaptive, loop_now(tps->loop));
     timer_init(&t->timer, tps->loop, on_timer, t);
     renew(t);
@@ -251,19 +307,10 @@ static void release(struct tps_operator *t)
 
 void tps_operator_gone(struct tps *tps, struct mno *op)
 {
+    (void)tps;
     if (!op->tps)
         return;
-    op->tps->share.beat++;
-    struct tps_renewal_entry good_bye = {
-        .life_ms = GOOD_BYE_MS,
-        .share = &op->tps->share,
-        .count = TPS_SHARE_COUNT_UNKNOWN,
-        .limit = TPS_SHARE_LIMIT_UNKNOWN,
-        .gone = true,
-    };
-    if (tps->connected && !tps_renewal_send(&tps->renewal, tps->redis, op->id_text, &good_bye,
-                                            loop_now(tps->loop), NULL, NULL))
-        log_debug("no good-bye to those that share the limit", LOG_STR("operatorId", op->id_text));
+    say_good_bye(op->tps);
     release(op->tps);
 }
 

@@ -34,7 +34,15 @@ static const char renew_script[] =
                            "  else answer[#answer + 1] = all[i]; answer[#answer + 1] = all[i + 1] "
                            "end "
                            "end "
-                           "redis.call('HSET', KEYS[1], ARGV[1], value(1)) "
+                           "local mine = value(1) "
+                           "local beat = string.match(ARGV[3], '^keep (%d+)') "
+                           "if beat then "
+                           "  local kept = string.match(answer[2], '^%d+ %d+ (%d+ %d+ %-?%d+)$') "
+                           "  mine = string.gsub(mine, 'keep ', '') "
+                           "  if kept then mine = string.match(mine, '^%d+ ') .. beat .. ' ' .. "
+                           "kept end "
+                           "end "
+                           "redis.call('HSET', KEYS[1], ARGV[1], mine) "
                            "redis.call('PEXPIRE', KEYS[1], 600000) "
                            "return answer";
 
@@ -52,7 +60,7 @@ static void add_argument(struct arguments *a, const char *text, size_t len)
     a->lens[a->count++] = len;
 }
 
-static void add_entry(struct arguments *a, const char *id, int64_t life_ms,
+static void add_entry(struct arguments *a, const char *id, int64_t life_ms, bool keeps_count,
                       const struct tps_share_member *m)
 {
     char *life = a->numbers[(a->count - 1) / 3];
@@ -60,6 +68,7 @@ static void add_entry(struct arguments *a, const char *id, int64_t life_ms,
     struct str_out l = str_out(life, NUMBER_SIZE);
     str_put_i64(&l, life_ms);
     struct str_out v = str_out(value, VALUE_SIZE);
+    str_puts(&v, keeps_count ? "keep " : "");
     str_put_u64(&v, m->beat);
     str_putc(&v, ' ');
     str_put_u64(&v, m->count);
@@ -93,13 +102,13 @@ bool tps_renewal_send(struct tps_renewal *r, struct redis *redis, const char *op
     struct arguments a;
     a.count = 0;
     add_argument(&a, key, k.len);
-    add_entry(&a, share->own_id, entry->life_ms, &own);
+    add_entry(&a, share->own_id, entry->life_ms, entry->keeps_count, &own);
     for (size_t i = 0; i < share->count && a.count < ARRAY_LEN(a.argv); i++) {
         struct tps_share_member m = share->others[i];
         int64_t left_ms = tps_share_left_ms(&m, now);
         m.remembered = true;
         if (left_ms > 0)
-            add_entry(&a, share->others[i].id, left_ms, &m);
+            add_entry(&a, share->others[i].id, left_ms, false, &m);
     }
     r->script.text = renew_script;
     return redis_eval(redis, &r->script, done, arg, 1, a.count, a.argv, a.lens);

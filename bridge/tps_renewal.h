@@ -11,6 +11,7 @@ struct tps_renewal_entry {
     uint32_t count;
     int64_t limit;
     bool gone;
+    bool keeps_count; /* the first of a process: what a former one announced still holds */
     const struct tps_share *share; /* beat, set and others of it */
 };
 

@@ -271,6 +271,8 @@ static void run_script(struct world *w, size_t i)
         r->seen[r->seen_count++] = m;
     }
     struct record *own = &w->records[i];
+    if (!in->share.renewed_at.ns && r->own_count) /* "keep" */
+        r->announced = r->own_count;
     *own = (struct record){.there = true, .ends_ms = server_ms(w) + TPS_SHARE_LIFE_MS};
     snprintf(own->value.id, sizeof(own->value.id), "%s", in->share.own_id);
     own->value.beat = in->share.beat;
