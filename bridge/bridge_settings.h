@@ -49,8 +49,8 @@ bool bridge_settings_reload(struct bridge_settings *settings);
 /* What an operator has of which no file says anything. */
 void bridge_settings_operator_defaults(const struct bridge_settings *settings,
                                        struct operator_settings *s_r);
-/* OPERATORS_FILE or OPERATOR_IDS as they are now, with these settings as defaults; on −1 the list is
- * empty. */
+/* OPERATORS_FILE or OPERATOR_IDS as they are now, with these settings as defaults; on −1 the list
+ * is empty. */
 int bridge_settings_operators(const struct bridge_settings *settings,
                               struct operator_settings_list *list_r, char *error_r,
                               size_t error_size) MUST_CHECK;
