@@ -163,11 +163,13 @@ static enum mt_stage waiting_stage(const struct mt *mt)
     return mt->lane ? MT_READY_PRIORITY : MT_READY;
 }
 
+/* Those before it in its lane; it is on the list of lane 0 itself. */
 static bool others_wait(const struct mt *mt)
 {
     const struct mt_operator *mo = mt->owner;
+    INVARIANT(mt->stage == MT_READY);
     return mo->counts[MT_SENDING] > 0 || mo->counts[MT_READY_PRIORITY] > 0 ||
-           (!mt->lane && mo->counts[MT_READY] > 0);
+           (!mt->lane && mo->counts[MT_READY] > 1);
 }
 
 void mt_submit_take(struct mt *mt, const struct command *command, const void *data, size_t len)
