@@ -113,7 +113,8 @@ static bool decrypt(const uint8_t *key, struct bytes sealed, uint8_t *plain_r)
     bool ok = EVP_DecryptInit_ex(ctx, EVP_chacha20_poly1305(), NULL, key, sealed.data) == 1 &&
               EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) == 1 &&
               (len == 0 || EVP_DecryptUpdate(ctx, plain_r, &done, text, (int)len) == 1) &&
-              EVP_DecryptFinal_ex(ctx, plain_r + done, &rest) == 1 && (size_t)(done + rest) == len;
+              EVP_DecryptFinal_ex(ctx, plain_r + done, &rest) == 1 &&
+              (size_t)done + (size_t)rest == len;
     EVP_CIPHER_CTX_free(ctx);
     return ok;
 }

@@ -75,6 +75,7 @@ struct ledger_keys *ledger_keys_create(struct ledger_file *file)
     k->buckets = xcalloc(buckets, sizeof *k->buckets);
     k->chains = xcalloc(k->size, sizeof *k->chains);
 
+    INVARIANT(k->size > 0);
     uint64_t written = atomic_load(k->written);
     for (uint64_t n = written > k->size ? written - k->size : 0; n < written; n++) {
         uint32_t i = (uint32_t)(n % k->size);
