@@ -2,6 +2,7 @@
  * keys are sought in it afterwards. */
 #include <malloc.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,16 +113,50 @@ void json_wipe(struct json **root)
     json_destroy(root);
 }
 
+/* Documents are small and short-lived, and mostly there is one at a time: their nodes come out of
+ * one block, front to back, which is empty again when the last of them is freed. What does not fit
+ * comes from malloc. Each piece is wiped when it is freed. */
+static struct {
+    _Alignas(max_align_t) uint8_t memory[2 * JSON_SIZE_LIMIT];
+    size_t used, pieces;
+} block;
+
+union piece {
+    size_t size;
+    max_align_t aligned; /* what follows is */
+};
+
+static bool is_in_block(const void *p)
+{
+    const uint8_t *at = p;
+    return at >= block.memory && at < block.memory + sizeof(block.memory);
+}
+
 static void *allocate(size_t size)
 {
-    return xmalloc(size);
+    size_t whole = sizeof(union piece) +
+                   (size + sizeof(union piece) - 1) / sizeof(union piece) * sizeof(union piece);
+    if (size > sizeof(block.memory) || whole > sizeof(block.memory) - block.used)
+        return xmalloc(size);
+    union piece *piece = (union piece *)(void *)(block.memory + block.used);
+    piece->size = size;
+    block.used += whole;
+    block.pieces++;
+    return piece + 1;
 }
 
 static void wipe_and_free(void *p)
 {
-    if (p)
+    if (!p)
+        return;
+    if (!is_in_block(p)) {
         explicit_bzero(p, malloc_usable_size(p));
-    free(p);
+        free(p);
+        return;
+    }
+    explicit_bzero(p, ((union piece *)p - 1)->size);
+    if (--block.pieces == 0)
+        block.used = 0;
 }
 
 void json_wipe_always(void)
