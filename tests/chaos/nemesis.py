@@ -160,7 +160,7 @@ class Nemesis:
                 for row in rows:
                     f.write(json.dumps(row) + "\n")
         client = self.stack.client
-        write("events.jsonl", [m.json() for m in client.read_stream("DLR_EVENTS")])
+        write("events.jsonl", [m.json() for m in client.read_stream("DLR_EVENTS", timeout=600)])
         write("health.jsonl", [m.json() for m in client.read_stream("OPERATOR_EVENTS")])
         with open(os.path.join(self.directory, "final.json"), "w", encoding="utf-8") as f:
             json.dump({"unacknowledged": {oid: self.stack.unacknowledged(i) for i, oid in enumerate(self.stack.ids)},
