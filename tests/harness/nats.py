@@ -266,7 +266,8 @@ class NatsClient:
                 return
             got.append(message)
         sid = self.subscribe(inbox, on_message)
-        config = {"deliver_subject": inbox, "deliver_policy": "all", "ack_policy": "none"}
+        config = {"deliver_subject": inbox, "deliver_policy": "all", "ack_policy": "none",
+                  "flow_control": True, "idle_heartbeat": 5_000_000_000}
         if subject:
             config["filter_subject"] = subject
         info = self.api(f"CONSUMER.CREATE.{name}", {"stream_name": name, "config": config})
