@@ -71,6 +71,7 @@ static void on_js_connected(void *arg)
     struct bridge *b = arg;
     log_info("connected to NATS", LOG_STR("instance", b->settings.instance_id));
     mt_path_js_connected(b->mt);
+    bridge_events_stream_look(b);
 }
 
 static void on_js_disconnected(void *arg, const char *reason)

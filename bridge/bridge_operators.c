@@ -87,7 +87,7 @@ static void remove_operator(struct bridge *b, struct mno *op)
 
 static bool has_rows(const struct mno *op)
 {
-    for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
+    for (size_t i = 0; i < op->row_end; i++) {
         if (op->rows[i].present)
             return true;
     }

@@ -59,6 +59,9 @@ void bridge_operators_sweep(struct bridge *b);
 /* Also for an operator that only the agent knows: it is made then. */
 struct mno *bridge_operators_known(struct bridge *b, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
 
+/* bridge_events_stream.c: asks for the stream of receipts, and says what is odd about it. */
+void bridge_events_stream_look(struct bridge *b);
+
 /* bridge_drain.c: the ways to end. */
 void bridge_drain_begin(struct bridge *b, enum bridge_end end);
 void bridge_drain_hurry(struct bridge *b);

@@ -29,7 +29,7 @@ static void get_text8(struct buf_reader *r, char *out, size_t size)
         r->failed = true;
 }
 
-/* --- */
+/* --- octets --- */
 
 bool context_encode(const struct context *c, uint8_t *out, size_t size, size_t *len_r)
 {
@@ -90,7 +90,7 @@ bool context_decode(struct bytes in, struct context *c)
     return !r.failed;
 }
 
-/* --- */
+/* --- destinations --- */
 
 static uint64_t fnv1a(const char *s, size_t len)
 {

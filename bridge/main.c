@@ -1,5 +1,6 @@
 /* smpp-bridge: the half of the connector that knows messages. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,12 +33,24 @@ static const char usage[] =
 
 static char **saved_argv;
 
+/* What libraries opened without FD_CLOEXEC must not be open in the program that follows. */
+static void close_all_on_exec(void)
+{
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+        return;
+    long end = sysconf(_SC_OPEN_MAX); /* Linux before 5.11 */
+    for (int fd = STDERR_FILENO + 1; fd < end; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+}
+
 /* The same program from the beginning: nothing of this process survives but pid and arguments. */
 static void start_anew(void)
 {
     sigset_t none;
     sigemptyset(&none);
-    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    close_all_on_exec();
     sigprocmask(SIG_SETMASK, &none, NULL);
     execv("/proc/self/exe", saved_argv);
     log_error("the program can't be started anew", LOG_STR("reason", strerror(errno)));

@@ -435,8 +435,6 @@ void mt_consumer_destroy(struct mt_consumer **c)
     *c = NULL;
 }
 
-/* --- what others ask --- */
-
 /* --- the backup's --- */
 
 static void on_backup(void *arg, const char *json, size_t len, const char *reason)
@@ -467,6 +465,8 @@ void mt_consumer_ask_backup(struct mt_operator *mo)
              backup ? backup->settings.dispatch_stream : op->settings.dispatch_stream, text);
     c->asking_backup = jetstream_api(mo->path->with.js, what, "", on_backup, c);
 }
+
+/* --- what others ask --- */
 
 bool mt_consumer_is_asking(const struct mt_operator *mo)
 {

@@ -196,7 +196,7 @@ static void refused(struct mt_segment *s, const struct ipc_outcome *r)
 static bool may_be_answered(const struct mt_segment *s)
 {
     const struct mno *op = s->mt->owner->op;
-    for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
+    for (size_t i = 0; i < op->row_end; i++) {
         const struct operator_session *row = &op->rows[i];
         bool bound = row->state == IPC_SESSION_BOUND || row->state == IPC_SESSION_FAILBACK;
         if (row->present && row->bind == s->bind && row->bind_mode != IPC_BIND_RECEIVER && bound &&

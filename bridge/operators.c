@@ -158,6 +158,8 @@ void operators_note_session(struct mno *op, const struct ipc_session *s)
     struct operator_session *row = row_of(op, s->bind, s->bind_mode);
     if (!row)
         return;
+    size_t end = (size_t)(row - op->rows) + 1;
+    op->row_end = (uint8_t)(end > op->row_end ? end : op->row_end);
     row->present = true;
     row->bind = s->bind;
     row->bind_mode = s->bind_mode;
@@ -213,7 +215,7 @@ bool operators_is_served(const struct mno *op)
 
 bool operators_can_transmit(const struct mno *op)
 {
-    for (size_t i = 0; i < OPERATOR_MAX_ROWS; i++) {
+    for (size_t i = 0; i < op->row_end; i++) {
         const struct operator_session *row = &op->rows[i];
         bool bound = row->state == IPC_SESSION_BOUND || row->state == IPC_SESSION_FAILBACK;
         if (row->present && bound && row->bind_mode != IPC_BIND_RECEIVER)

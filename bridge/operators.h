@@ -70,7 +70,8 @@ struct mno {
 
     /* As the agent last said. */
     struct operator_session rows[OPERATOR_MAX_ROWS];
-    uint8_t health; /* enum ipc_health_status */
+    uint8_t row_end; /* behind the last place that was ever taken */
+    uint8_t health;  /* enum ipc_health_status */
     bool failed_over;
     int64_t credentials_ms;
     char host[256];
