@@ -11,8 +11,9 @@ import sys
 from faults import CORRELATION_FAULTS, SESSION_FAULTS
 
 # The MNO's stamps are of its reads, which a busy machine makes up to 50 ms late and never early: what was
-# written within a second may seem closer by that much. (The agent's own count, of writes, is exact.)
+# written within a second may seem closer by that much, or a little more. The agent's own count is exact.
 WINDOW_NS = 950_000_000
+LATE_READS = 1.05
 FINAL_WITHOUT_SUBMIT = {"EXPIRED", "REJECTED", "UNKNOWN"}
 
 
@@ -221,7 +222,7 @@ def check_binds(result, journal, history):
     result.counts.update({"binds": sum(map(len, history.binds.values())), "binds dropped without cause": dropped})
 
 
-def check_rate(result, history, tps):
+def check_rate(result, history, tps, peaks):
     peak, worst_gap = 0, 0
     by_system = collections.defaultdict(list)
     for s in history.submits:
@@ -234,9 +235,13 @@ def check_rate(result, history, tps):
             peak = max(peak, i - first + 1)
             if i:
                 worst_gap = max(worst_gap, t - times[i - 1])
-        if peak > tps:
+        if peak > tps * LATE_READS:
             result.violation(f"{system}: {peak} submit_sm in one second, tpsLimit {tps}")
-    result.counts.update({f"most submit_sm in one second (limit {tps})": peak,
+    for exact in peaks:
+        if exact > tps:
+            result.violation(f"the agent wrote {exact:.0f} submit_sm in one second, tpsLimit {tps}")
+    result.counts.update({"most written in one second, by the agent's own count": int(max(peaks, default=0)),
+                          f"most submit_sm in one second (limit {tps})": peak,
                           "longest gap between submit_sm, s": round(worst_gap / 1e9, 2)})
 
 
@@ -264,7 +269,7 @@ def check(directory):
     check_doubles(result, journal, history)
     check_receipts(result, journal, history, events)
     check_binds(result, journal, history)
-    check_rate(result, history, final["tps"])
+    check_rate(result, history, final["tps"], final["peaks"])
     check_final(result, final)
     return result
 

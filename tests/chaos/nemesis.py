@@ -19,6 +19,8 @@ from harness.process import Deadline, wait_for  # noqa: E402
 from harness.stack import Stack, command, now_iso  # noqa: E402
 
 TPS = 300
+# An unknown outcome rests for half of the remaining life before it is sent again: less than the wait at the end.
+LIFE_S = 100
 MNO = ["--latency-ms", "5-60", "--receipt-delay-ms", "0-1500", "--deliver-retry-ms", "3000",
        "--deliver-window", "50", "--max-binds", "4"]
 LONG = "part of a longer text that goes in several segments, "
@@ -55,7 +57,7 @@ class Workload(threading.Thread):
         oid = self.stack.ids[n % len(self.stack.ids)]
         token = f"T{n:07d}"
         kind = self.rng.random()
-        text, expires = f"{token} your code is {n % 1000000:06d}", now_iso(3600)
+        text, expires = f"{token} your code is {n % 1000000:06d}", now_iso(LIFE_S)
         if kind < 0.05:
             text = f"{token} " + LONG * 6
         elif kind < 0.07:
@@ -165,6 +167,8 @@ class Nemesis:
         with open(os.path.join(self.directory, "final.json"), "w", encoding="utf-8") as f:
             json.dump({"unacknowledged": {oid: self.stack.unacknowledged(i) for i, oid in enumerate(self.stack.ids)},
                        "inStream": client.stream_messages_count("SMS_DISPATCH"),
+                       "peaks": [self.stack.bridge.metric("smpp_connector_tps_peak", operator_id=oid)
+                                 for oid in self.stack.ids],
                        "tps": TPS, "mno": self.stack.mno.stats(),
                        "bridgeAlive": self.stack.bridge.alive(), "agentAlive": self.stack.agent.alive(),
                        "agentRssKib": self.stack.agent.rss_kib(), "bridgeRssKib": self.stack.bridge.rss_kib()}, f)
