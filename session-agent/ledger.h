@@ -137,10 +137,9 @@ bool ledger_set_floor(struct ledger *l, const uint8_t operator_id[16], uint64_t 
 bool ledger_floor(const struct ledger *l, const uint8_t operator_id[16], uint64_t *stream_r,
                   uint64_t *sequence_r) MUST_CHECK;
 
-void ledger_each_floor(const struct ledger *l,
-                       void (*fn)(const uint8_t operator_id[16], uint64_t stream, uint64_t sequence,
-                                  void *arg),
-                       void *arg);
+typedef void ledger_floor_fn(const uint8_t operator_id[16], uint64_t stream, uint64_t sequence,
+                             void *arg);
+void ledger_each_floor(const struct ledger *l, ledger_floor_fn *fn, void *arg);
 
 /* --- sign of life --- */
 

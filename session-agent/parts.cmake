@@ -8,7 +8,10 @@ add_library(session-agent-parts STATIC
   ${CMAKE_SOURCE_DIR}/session-agent/heartbeat.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger_file.c
+  ${CMAKE_SOURCE_DIR}/session-agent/ledger_floors.c
+  ${CMAKE_SOURCE_DIR}/session-agent/ledger_index.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger_keys.c
+  ${CMAKE_SOURCE_DIR}/session-agent/ledger_slot.c
   ${CMAKE_SOURCE_DIR}/session-agent/pacer.c
   ${CMAKE_SOURCE_DIR}/session-agent/session_fsm.c
   ${CMAKE_SOURCE_DIR}/session-agent/submit_queue.c
