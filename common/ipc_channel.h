@@ -1,6 +1,6 @@
 /*
- * Whole messages to one peer over NNG on ipc://; the only file that knows NNG. Carries bytes and
- * says who is there; order, gaps and replay are the business of those above.
+ * Whole messages to one peer on ipc://, over NNG's streams. Carries bytes and says who is there;
+ * order, gaps and replay are the business of those above.
  *
  * What was sent may be lost when the connection ends; while it stands, everything arrives once and
  * in order, and nothing of one connection ever reaches the next. On the wire it is what NNG's pair
@@ -9,16 +9,12 @@
 #ifndef COMMON_IPC_CHANNEL_H
 #define COMMON_IPC_CHANNEL_H
 
+#include "common/ipc_stream.h"
 #include "common/loop.h"
 
 struct ipc_channel;
 
 #define IPC_CHANNEL_MAX_MESSAGE (1024 * 1024) /* bytes; a larger one ends the pipe */
-
-struct ipc_peer {
-    uint32_t uid, gid;
-    int32_t pid;
-};
 
 struct ipc_channel_events {
     /* A peer is there (its uid was allowed). Each `up` is followed by exactly one `down`. */

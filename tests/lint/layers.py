@@ -16,7 +16,7 @@ ONE_FILE = {
     r"curl/.*": {"bridge/https_client.c"},
     r"microhttpd\.h": {"bridge/http_server.c"},
     r"cjson/.*|cJSON\.h": {"proto/json.c"},
-    r"nng/.*": {"common/ipc_channel.c"},
+    r"nng/.*": {"common/ipc_stream.c"},
     r"openssl/.*": {"session-agent/crypto.c", "bridge/crypto.c"},
 }
 UV_ALLOWED = re.compile(
