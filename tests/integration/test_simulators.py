@@ -717,6 +717,18 @@ def test_history_tells_every_pdu(bound, tmp_path):
     assert {row["n"] for row in rows[1:]} == {1} and submit["s"] == "alpha"
 
 
+def test_history_of_a_sample(bound, tmp_path):
+    path = tmp_path / "history.jsonl"
+    sim, esme = bound("--history", str(path), "--history-to", "7")
+    for dest in ("99970000006", "99970000007", "7"):
+        esme.submitted(dest=dest)
+        esme.receipt()
+    sim.control("history flush")
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    told = [(row["c"], row["to"]) for row in rows if row["d"] != "event"]
+    assert told == [(c, to) for to in ("99970000007", "7") for c in ("submit_sm", "deliver_sm")]
+
+
 def test_the_load_client(start):
     sim = start("--receipt-dialect", "full", "--detect-duplicates", "token")
     done = subprocess.run([SIM, "--load", f"127.0.0.1:{sim.port}", "--count", "20000", "--binds", "3",

@@ -20,6 +20,7 @@ struct sim_history {
     bool on;
     bool with_text;
     bool armed;
+    struct bytes only_to; /* ending; empty: all */
     struct sim_timers *timers;
     struct sim_buffer lines;
 };
@@ -69,8 +70,8 @@ static void on_flush(void *owner, void *arg)
     sim_history_flush(h);
 }
 
-struct sim_history *sim_history_open(const char *path, bool with_text, struct sim_timers *timers,
-                                     char *error, size_t error_size)
+struct sim_history *sim_history_open(const char *path, bool with_text, const char *only_to,
+                                     struct sim_timers *timers, char *error, size_t error_size)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0) {
@@ -83,6 +84,8 @@ struct sim_history *sim_history_open(const char *path, bool with_text, struct si
     h->fd = fd;
     h->on = true;
     h->with_text = with_text;
+    if (only_to)
+        h->only_to = (struct bytes){(const uint8_t *)only_to, strlen(only_to)};
     h->timers = timers;
     PUT(&h->lines, "{\"t\":");
     put_number(&h->lines, uv_hrtime());
@@ -171,10 +174,29 @@ static void put_submit(struct sim_history *h, const struct sim_submit *m)
     }
 }
 
+static bool ends_with(struct bytes text, struct bytes ending)
+{
+    return text.len >= ending.len &&
+           memcmp(text.data + text.len - ending.len, ending.data, ending.len) == 0;
+}
+
+/* A PDU that names no handset (an answer, a bind) is none of a sample. */
+static bool is_in_sample(const struct sim_history *h, const struct sim_note *note)
+{
+    if (h->only_to.len == 0)
+        return true;
+    if (note && note->submit)
+        return ends_with(note->submit->dest, h->only_to);
+    if (note && note->dest)
+        return ends_with((struct bytes){(const uint8_t *)note->dest, strlen(note->dest)},
+                         h->only_to);
+    return false;
+}
+
 void sim_history_pdu(struct sim_history *h, uint64_t now_ns, const struct sim_session *s, bool out,
                      const struct sim_header *header, const struct sim_note *note)
 {
-    if (!h || !h->on)
+    if (!h || !h->on || !is_in_sample(h, note))
         return;
     struct sim_buffer *b = &h->lines;
     const char *name = sim_pdu_name(header->command);

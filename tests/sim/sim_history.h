@@ -17,9 +17,11 @@
 
 struct sim_history;
 
-/* NULL with the reason in `error` when the file can't be opened. */
-struct sim_history *sim_history_open(const char *path, bool with_text, struct sim_timers *timers,
-                                     char *error, size_t error_size) MUST_CHECK;
+/* `only_to`: only PDUs about handsets whose address ends so (a sample costs next to nothing); NULL:
+ * everything. Not copied. NULL with the reason in `error` when the file can't be opened. */
+struct sim_history *sim_history_open(const char *path, bool with_text, const char *only_to,
+                                     struct sim_timers *timers, char *error,
+                                     size_t error_size) MUST_CHECK;
 void sim_history_close(struct sim_history **history);
 void sim_history_switch(struct sim_history *history, bool on);
 void sim_history_flush(struct sim_history *history);

@@ -70,8 +70,8 @@ static int start(struct sim *sim, struct sim_control **control, char *error, siz
 {
     const struct sim_config *c = sim->config;
     if (c->history) {
-        sim->history =
-            sim_history_open(c->history, c->history_text, sim->timers, error, error_size);
+        sim->history = sim_history_open(c->history, c->history_text, c->history_to, sim->timers,
+                                        error, error_size);
         if (!sim->history)
             return -1;
     }

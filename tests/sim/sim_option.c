@@ -163,6 +163,8 @@ const struct sim_option sim_option_start[] = {
      "appends a line of JSON per PDU", NULL},
     {"history-text", sim_value_flag, START(history_text), "on|off", "off",
      "puts the octets of the message there too, as hex", NULL},
+    {"history-to", sim_value_string, START(history_to), "ENDING", NULL,
+     "only submit_sm to and receipts from addresses with this ending: a sample", NULL},
 
     GROUP("Load: be an ESME that floods an SMSC, print the rate, exit"),
     {"load", sim_value_string, START(load), "HOST:PORT", NULL, "the SMSC", NULL},

@@ -23,6 +23,7 @@ struct sim_config {
     const char *control;
     const char *history;
     bool history_text;
+    const char *history_to;
     uint64_t seed;
     uint64_t id_start;
     struct sim_strings passwords; /* "PASSWORD" or "SYSTEM_ID=PASSWORD" */
