@@ -22,12 +22,13 @@ class Case:
     receipts: bool = False
     text: str = "gsm7"
     paced: int = 0  # messages/s; 0: a backlog
+    bare: bool = False  # the bare pipeline in the place of the product
 
     def name(self):
         what = f"{self.paced}/s" if self.paced else "backlog"
         if self.text != "gsm7":
             what += " " + self.text
-        return what
+        return "bare pipeline" if self.bare else what
 
     def backlog(self, seconds):
         """Messages that last about as long as the measurement."""
@@ -76,12 +77,15 @@ def _measure(rig, case, begin, end, seconds):
 def run_backlog(rig, case, seconds):
     """The backlog lies there before the programs start; the first 8 % (and the first second) don't count."""
     count = case.backlog(seconds)
-    rig.clean(case.latency_ms)
+    rig.clean(case.latency_ms, case.window)
     rig.published(rig.publisher(case.operators, "--count", count, "--text", case.text))
-    rig.start_programs(case.operators, case.window, case.receipts)
+    if case.bare:
+        rig.start_bare(case.receipts)
+    else:
+        rig.start_programs(case.operators, case.window, case.receipts)
     row = _measure(rig, case, max(1, int(count * 0.08)), count, seconds)
     rig.end_programs()
-    if case.receipts:
+    if case.receipts and not case.bare:
         row.stored = rig.latencies()[1]
     return row
 
@@ -89,7 +93,7 @@ def run_backlog(rig, case, seconds):
 def run_paced(rig, case, seconds):
     """Publishing begins when the programs let messages through (an instance that is new takes no part of the
     limit at once); its first second doesn't count for the CPU."""
-    rig.clean(case.latency_ms)
+    rig.clean(case.latency_ms, case.window)
     rig.start_programs(case.operators, case.window, case.receipts)
     rig.published(rig.publisher(case.operators, "--count", 10 * case.operators, "--first", WARM_UP_FIRST))
     warm = rig.run_until(lambda p: p.least() >= 10 * case.operators, time.monotonic() + START_PATIENCE_S,
@@ -113,6 +117,11 @@ def run_paced(rig, case, seconds):
 
 def run(rig, case, seconds):
     return run_paced(rig, case, seconds) if case.paced else run_backlog(rig, case, seconds)
+
+
+def run_bare(rig, receipts, seconds):
+    """The bare pipeline, as a case."""
+    return run_backlog(rig, Case(receipts=receipts, bare=True), seconds)
 
 
 def matrix():

@@ -84,7 +84,7 @@ class Rig:
 
     # --- one case ---
 
-    def clean(self, latency_ms=0, duplicate_window_s=1800):
+    def clean(self, latency_ms=0, deliver_window=100, duplicate_window_s=1800):
         """Empty streams, an empty Redis, no programs."""
         self.end_programs()
         client = self.stack.client
@@ -95,16 +95,16 @@ class Rig:
         client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"], max_bytes=4 << 30,
                              duplicate_window_s=duplicate_window_s)
         self.stack.redis.command("FLUSHALL")
-        self._new_mno(latency_ms)
+        self._new_mno("--latency-ms", latency_ms, "--deliver-window", deliver_window)
 
-    def _new_mno(self, latency_ms):
+    def _new_mno(self, *options):
         """A simulator that remembers nothing; its history is of every tenth handset."""
         mno = self.stack.mno
         mno.stop()
         if os.path.exists(self.history):
             os.unlink(self.history)
-        self.stack.mno = MnoSim(mno.directory, "--latency-ms", latency_ms, "--history", self.history,
-                                "--history-to", "0", port=mno.port).start()
+        self.stack.mno = MnoSim(mno.directory, *options, "--history", self.history, "--history-to", "0",
+                                port=mno.port).start()
         with open(self.history, encoding="utf-8") as f:
             first = json.loads(f.readline())
         self.wall_offset_ns = first["wall"] * 1000 - first["t"]
@@ -125,14 +125,28 @@ class Rig:
         return json.loads(process.lines[-1])
 
     def start_programs(self, operators, window, receipts, **settings):
+        """`window`: unanswered submit_sm, and unanswered receipts, of each bind."""
         self.number += 1
         stack = self.stack
         stack.agent = Agent(os.path.join(self.directory, f"agent{self.number}"))
         stack.bridge_settings = {"WINDOW_SIZE": window, "CORRELATION_TTL_S": 3600, **settings}
         stack.bridge = stack.make_bridge(f"bridge{self.number}")
-        stack.write_operators(stack.ids[:operators], registeredDelivery=int(receipts))
+        stack.write_operators(stack.ids[:operators], registeredDelivery=int(receipts), deliverHoldMax=window)
         stack.agent.start()
         stack.bridge.start()
+
+    def start_bare(self, receipts):
+        """The bare pipeline in the place of the two programs."""
+        s = self.stack
+        self._durable("bare")
+        ipc = f"ipc://{self.directory}/bare.ipc"
+        self._bare_program("agent", "bare_back", "--mno-port", s.mno.port, "--ipc", ipc)
+        self._bare_program("bridge", "bare_front", "--url", s.nats.url, "--redis-port", s.redis.port,
+                           "--ipc", ipc, "--receipts", int(receipts))
+
+    def _bare_program(self, place, name, *options):
+        log = os.path.join(self.directory, name + ".log")
+        setattr(self.stack, place, Process(name, [tool(name), *options], log).start())
 
     def end_programs(self):
         """Killed: what is left of a backlog is nobody's, and nothing is measured any more."""
@@ -195,14 +209,17 @@ class Rig:
 
     # --- the ceiling ---
 
+    def _durable(self, name):
+        self.stack.client.api(f"CONSUMER.DURABLE.CREATE.SMS_DISPATCH.{name}", {
+            "stream_name": "SMS_DISPATCH", "config": {
+                "durable_name": name, "ack_policy": "explicit", "deliver_policy": "all",
+                "max_ack_pending": 20000, "filter_subject": f"smpp.operator.{self.stack.ids[0]}"}})
+
     def relay(self, count, timeout=60):
         """(messages/s, {part: µs of CPU a message}) of the bare relay, after its first twentieth."""
         self.clean()
         self.published(self.publisher(1, "--count", count))
-        self.stack.client.api("CONSUMER.DURABLE.CREATE.SMS_DISPATCH.relay", {
-            "stream_name": "SMS_DISPATCH", "config": {
-                "durable_name": "relay", "ack_policy": "explicit", "deliver_policy": "all",
-                "max_ack_pending": 20000, "filter_subject": f"smpp.operator.{self.stack.ids[0]}"}})
+        self._durable("relay")
         process = Process("relay", [tool("bare_relay"), "--url", self.stack.nats.url, "--count", count],
                           os.path.join(self.directory, "relay.log")).start()
         try:
