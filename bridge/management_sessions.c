@@ -69,19 +69,30 @@ void management_sessions(const struct management_options *m, struct http_answer 
 
 /* --- one operator --- */
 
-static void emit_refusal(struct json_emit *e, uint32_t status)
+static void emit_refusal(struct json_emit *e, const struct operator_session *s)
 {
-    if (!status) {
+    if (!s->refused_status) {
         json_emit_member_null(e, "lastRefusal");
         return;
     }
     char code[SMPP_STATUS_TEXT_SIZE];
-    smpp_status_format(status, code);
+    smpp_status_format(s->refused_status, code);
     json_emit_key(e, "lastRefusal");
     json_emit_object_begin(e);
     json_emit_member_string(e, "status", code);
-    json_emit_member_string(e, "name", smpp_status_get(status).name);
+    json_emit_member_string(e, "name", smpp_status_get(s->refused_status).name);
+    emit_time_or_null(e, "at", s->refused_ms);
     json_emit_object_end(e);
+}
+
+static void emit_round_trip(struct json_emit *e, uint32_t us)
+{
+    if (!us) {
+        json_emit_member_null(e, "enquireLinkRoundTripMs");
+        return;
+    }
+    json_emit_key(e, "enquireLinkRoundTripMs");
+    json_emit_fixed3(e, us);
 }
 
 static void emit_bind(struct json_emit *e, const struct operator_session *s)
@@ -95,14 +106,16 @@ static void emit_bind(struct json_emit *e, const struct operator_session *s)
     emit_text_or_null(e, "reason", s->reason);
     emit_time_or_null(e, "lastBoundAt", s->last_bound_ms);
     json_emit_member_uint(e, "reconnectAttempts", s->reconnect_attempts);
-    emit_refusal(e, s->refused_status);
+    emit_refusal(e, s);
     json_emit_member_uint(e, "windowLimit", s->window_limit);
     json_emit_member_uint(e, "windowUsed", s->window_used);
-    json_emit_key(e, "enquireLinkRoundTripMs");
-    json_emit_fixed3(e, s->enquire_rtt_us);
+    emit_round_trip(e, s->enquire_rtt_us);
+    json_emit_member_uint(e, "bytesSent", s->bytes_sent);
+    json_emit_member_uint(e, "bytesReceived", s->bytes_received);
     json_emit_member_uint(e, "scInterfaceVersion", s->sc_interface_version);
     emit_text_or_null(e, "peer", s->peer);
     emit_text_or_null(e, "tls", s->tls);
+    emit_text_or_null(e, "tlsPeer", s->tls_peer);
     emit_time_or_null(e, "tlsPeerExpiresAt", s->tls_expiry_ms);
     json_emit_object_end(e);
 }

@@ -173,9 +173,13 @@ void operators_note_session(struct mno *op, const struct ipc_session *s)
     row->enquire_rtt_us = s->enquire_rtt_us;
     row->sc_interface_version = s->sc_interface_version;
     row->tls_expiry_ms = s->tls_expiry_ms;
+    row->refused_ms = s->refused_ms;
+    row->bytes_sent = s->bytes_sent;
+    row->bytes_received = s->bytes_received;
     copy_text(row->phase, sizeof(row->phase), s->phase);
     copy_text(row->peer, sizeof(row->peer), s->peer);
     copy_text(row->tls, sizeof(row->tls), s->tls);
+    copy_text(row->tls_peer, sizeof(row->tls_peer), s->tls_peer);
     copy_text(row->reason, sizeof(row->reason), s->reason);
 }
 

@@ -22,10 +22,12 @@ struct operator_session {
     uint32_t reconnect_attempts, window_limit, window_used, refused_status, enquire_rtt_us;
     uint8_t sc_interface_version;
     char peer[65], tls[65], reason[201];
-    int64_t tls_expiry_ms;
+    int64_t tls_expiry_ms, refused_ms;
+    uint64_t bytes_sent, bytes_received;
+    char tls_peer[161];
 };
 
-/* Why an operator sends nothing just now (issue: a labelled gauge and /sessions/{operatorId}). */
+/* Why an operator sends nothing just now (a labelled gauge and /sessions/{operatorId}). */
 enum limiter {
     LIMITER_EMPTY,
     LIMITER_TOKENS,

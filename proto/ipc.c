@@ -97,7 +97,10 @@ static void record_end(struct buf_writer *w, uint8_t *length)
     bool ipc_get_##name(struct bytes body, struct ipc_##name *record)                              \
     {                                                                                              \
         struct buf_reader r = buf_reader(body.data, body.len);                                     \
-        (void)record;
+        memset(record, 0, sizeof(*record));
+#define IPC_SINCE(minor)                                                                           \
+    if (buf_left(&r) == 0)                                                                         \
+        return !r.failed;
 #define IPC_U8(f) record->f = buf_get_u8(&r);
 #define IPC_U16(f) record->f = buf_get_u16(&r);
 #define IPC_U32(f) record->f = buf_get_u32(&r);

@@ -9,7 +9,7 @@
 #include "common/buf.h"
 
 #define IPC_MAJOR 1
-#define IPC_MINOR 0
+#define IPC_MINOR 1
 
 #define IPC_OPERATOR_ID_SIZE 16
 
@@ -140,7 +140,8 @@ enum ipc_type {
     /* Appends the record to a batch; fails the writer when it does not fit or a field is too      \
      * long. */                                                                                    \
     void ipc_put_##name(struct buf_writer *w, const struct ipc_##name *record);                    \
-    /* False: too short, or a field longer than its maximum. Surplus at the end is skipped. */     \
+    /* False: too short, or a field longer than its maximum. Surplus at the end is skipped; fields \
+     * that a record of an older minor version lacks are zero. */                                  \
     bool ipc_get_##name(struct bytes body, struct ipc_##name *record_r) MUST_CHECK;
 #include "proto/ipc_records.def"
 #undef IPC_RECORD

@@ -467,3 +467,19 @@ int64_t crypto_tls_peer_expiry_ms(const struct crypto_tls *tls)
         return 0;
     return (int64_t)timegm(&tm) * 1000;
 }
+
+char *crypto_tls_peer_subject(const struct crypto_tls *tls)
+{
+    const X509 *cert = SSL_get0_peer_certificate(tls->ssl);
+    BIO *bio = cert ? BIO_new(BIO_s_mem()) : NULL;
+    char *data, *text = NULL;
+    if (bio && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253) >= 0) {
+        long len = BIO_get_mem_data(bio, &data);
+        size_t kept = min_size(len > 0 ? (size_t)len : 0, CRYPTO_TLS_SUBJECT_MAX);
+        text = xcalloc(1, kept + 1);
+        memcpy(text, data, kept);
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    return text;
+}

@@ -82,5 +82,8 @@ void crypto_tls_output_taken(struct crypto_tls *tls);
 /* Once open. "TLSv1.3 TLS_AES_256_GCM_SHA384"; wall ms at which the peer's certificate ends. */
 void crypto_tls_describe(const struct crypto_tls *tls, char *out, size_t size);
 int64_t crypto_tls_peer_expiry_ms(const struct crypto_tls *tls);
+/* Subject of the peer's certificate, RFC 2253, cut; the caller frees it. NULL: it has none. */
+#define CRYPTO_TLS_SUBJECT_MAX 159
+char *crypto_tls_peer_subject(const struct crypto_tls *tls) MUST_CHECK;
 
 #endif

@@ -24,6 +24,7 @@ void recv_bind_resp_refused(struct session *s, uint32_t code)
     struct smpp_status status = smpp_status_get(code);
     enum session_event event = refusal(s, &status);
     s->shown.refused_status = code;
+    s->shown.refused_ms = clock_wall_ms();
     s->op->stats[IPC_STAT_BINDS_REFUSED]++;
     if (event == SESSION_EVENT_REFUSED_CREDENTIALS)
         session_attempt_note_refused(s);

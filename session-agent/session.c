@@ -94,12 +94,16 @@ void session_tell(struct session *s, bool always)
         .enquire_rtt_us = s->shown.enquire_rtt_us,
         .sc_interface_version = s->shown.sc_interface_version,
         .reason = text_bytes(s->reason, 200),
+        .refused_ms = s->shown.refused_ms,
+        .bytes_sent = s->shown.bytes_sent,
+        .bytes_received = s->shown.bytes_received,
     };
     memcpy(row.operator_id, s->op->id, sizeof(row.operator_id));
     if (s->transport) {
         row.peer = text_bytes(transport_peer(s->transport), 64);
         row.tls = text_bytes(transport_tls(s->transport), 64);
         row.tls_expiry_ms = transport_tls_expiry_ms(s->transport);
+        row.tls_peer = text_bytes(transport_tls_peer(s->transport), 160);
     }
     bridge_link_send_session(s->ctx->link, &row);
 }
@@ -151,7 +155,6 @@ static void do_enter_bound(struct session *s)
 {
     s->shown.last_bound_ms = clock_wall_ms();
     s->shown.attempts = 0;
-    s->shown.refused_status = 0;
     s->op->stats[IPC_STAT_BINDS_OK]++;
     session_attempt_succeeded(s);
     session_timers_start_heartbeat(s);

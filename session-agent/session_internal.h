@@ -22,8 +22,10 @@ struct session_shown {
     enum ipc_bind_mode mode; /* of the row that was told; 0: none yet */
     int64_t since_ms;        /* wall time, of the last change of `state` */
     int64_t last_bound_ms;
-    uint32_t attempts; /* since it was last bound */
-    uint32_t refused_status;
+    uint32_t attempts;       /* since it was last bound */
+    uint32_t refused_status; /* of the last refused bind; 0: none */
+    int64_t refused_ms;
+    uint64_t bytes_sent, bytes_received;
     uint32_t enquire_rtt_us;
     uint8_t sc_interface_version;
     uint32_t window_told; /* window_used of the last row */

@@ -10,6 +10,7 @@ void session_io_write(struct session *s, const void *data, size_t len)
         return;
     transport_write(s->transport, data, len);
     s->op->stats[IPC_STAT_BYTES_SENT] += len;
+    s->shown.bytes_sent += len;
 }
 
 void session_io_write_pdu(struct session *s, const uint8_t *pdu, size_t len)
@@ -85,6 +86,7 @@ static void on_read(void *arg, const uint8_t *data, size_t len)
 {
     struct session *s = arg;
     s->op->stats[IPC_STAT_BYTES_RECEIVED] += len;
+    s->shown.bytes_received += len;
     if (framer_feed(&s->framer, data, len, on_pdu, s) == FRAMER_BAD_LENGTH) {
         s->op->stats[IPC_STAT_PROTOCOL_ERRORS]++;
         session_raise(s, SESSION_EVENT_PROTOCOL_ERROR, "the MNO sent a command_length of %u",

@@ -39,6 +39,7 @@ struct transport {
     char peer[64];
     char tls_text[64];
     int64_t tls_expiry_ms;
+    char *tls_peer;   /* NULL: none */
     char reason[256]; /* of the end, or of the last address that failed */
 };
 
@@ -233,6 +234,7 @@ static bool become_ready(struct transport *t)
     if (t->tls) {
         crypto_tls_describe(t->tls, t->tls_text, sizeof t->tls_text);
         t->tls_expiry_ms = crypto_tls_peer_expiry_ms(t->tls);
+        t->tls_peer = crypto_tls_peer_subject(t->tls);
     }
     t->destroyed = &destroyed;
     t->events.ready(t->events.arg);
@@ -469,6 +471,7 @@ void transport_abort(struct transport **t)
     free((char *)gone->target.tls_settings.cert_file);
     free((char *)gone->target.tls_settings.key_file);
     free((char *)gone->target.tls_settings.server_name);
+    free(gone->tls_peer);
     free(gone);
 }
 
@@ -507,4 +510,9 @@ const char *transport_tls(const struct transport *t)
 int64_t transport_tls_expiry_ms(const struct transport *t)
 {
     return t->tls_expiry_ms;
+}
+
+const char *transport_tls_peer(const struct transport *t)
+{
+    return t->tls_peer ? t->tls_peer : "";
 }

@@ -81,5 +81,7 @@ const char *transport_peer(const struct transport *t);
 /* Protocol and cipher; empty: plain TCP or not ready. */
 const char *transport_tls(const struct transport *t);
 int64_t transport_tls_expiry_ms(const struct transport *t); /* wall ms; 0: none */
+/* Subject of the peer's certificate, RFC 2253, cut at 159; empty: none. */
+const char *transport_tls_peer(const struct transport *t);
 
 #endif

@@ -41,6 +41,7 @@ class Record:
 
     def __init__(self, number, name, sender):
         self.number, self.name, self.sender, self.fields = number, name, sender, []
+        self.since = {}  # index of the first field of a later minor version: that version
 
     def encode(self, **values):
         out = b""
@@ -68,7 +69,9 @@ class Record:
                 raise Cut(self.name)
             at += n
             return body[at - n:at]
-        for kind, field, size in self.fields:
+        for i, (kind, field, size) in enumerate(self.fields):
+            if i in self.since and at == len(body):
+                break
             if kind in ("U8", "U16", "U32", "U64"):
                 out[field] = int.from_bytes(take(int(kind[1:]) // 8), "big")
             elif kind == "I64":
@@ -87,11 +90,14 @@ def _load():
     records = {}
     with open(_DEF, encoding="utf-8") as f:
         text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    text = re.sub(r"#define .*", "", text)
     current = None
     for word, args in re.findall(r"IPC_(\w+)\(([^)]*)\)", text):
         args = [a.strip() for a in args.split(",")]
         if word == "RECORD":
             current = records[args[0]] = Record(len(records) + 1, args[0], args[2])
+        elif word == "SINCE":
+            current.since[len(current.fields)] = int(args[0])
         elif word != "END":
             current.fields.append((word, args[0], int(args[1]) if len(args) > 1 else 0))
     return records

@@ -143,11 +143,11 @@ class Connection:
 class Smsc:
     """handlers: {command_id: function(connection, pdu)}; None there: stay silent."""
 
-    def __init__(self, port=0, handlers=None):
+    def __init__(self, port=0, handlers=None, host="127.0.0.1"):
         self.handlers = dict(handlers or {})
         self.connections, self.events = [], queue.Queue()
         self._ids = itertools.count(1)
-        self.listener = socket.create_server(("127.0.0.1", port))
+        self.listener = socket.create_server((host, port))
         self.port = self.listener.getsockname()[1]
         self.closing = False
         threading.Thread(target=self._accept, daemon=True).start()
