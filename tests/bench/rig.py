@@ -38,6 +38,20 @@ def peak_rss_mib(pid):
     return 0.0
 
 
+def rss_mib(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return next(int(line.split()[1]) / 1024 for line in f if line.startswith("VmRSS:"))
+
+
+def private_kib(pid):
+    """Memory that is the process's own: neither libraries nor the ledger's file."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        for line in f:
+            if line.startswith("Anonymous:"):
+                return int(line.split()[1])
+    return 0
+
+
 class Sample:
     """CPU of each part and the clock, at one moment."""
 
@@ -84,7 +98,7 @@ class Rig:
 
     # --- one case ---
 
-    def clean(self, latency_ms=0, deliver_window=100, duplicate_window_s=1800):
+    def clean(self, latency_ms=0, deliver_window=100, duplicate_window_s=1800, events_bytes=4 << 30):
         """Empty streams, an empty Redis, no programs."""
         self.end_programs()
         client = self.stack.client
@@ -92,7 +106,7 @@ class Rig:
             client.api(f"STREAM.DELETE.{stream}")
         client.create_stream("SMS_DISPATCH", ["smpp.operator.*"], retention="workqueue",
                              duplicate_window_s=120)
-        client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"], max_bytes=4 << 30,
+        client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"], max_bytes=events_bytes,
                              duplicate_window_s=duplicate_window_s)
         self.stack.redis.command("FLUSHALL")
         self._new_mno("--latency-ms", latency_ms, "--deliver-window", deliver_window)
@@ -124,16 +138,18 @@ class Rig:
             raise RuntimeError("the publisher failed: " + " ".join(process.lines[-3:]))
         return json.loads(process.lines[-1])
 
-    def start_programs(self, operators, window, receipts, **settings):
-        """`window`: unanswered submit_sm, and unanswered receipts, of each bind."""
+    def start_programs(self, operators, window, receipts, wrap=None, **settings):
+        """`window`: unanswered submit_sm, and unanswered receipts, of each bind; `wrap`: {program: command
+        that runs it}."""
         self.number += 1
         stack = self.stack
         stack.agent = Agent(os.path.join(self.directory, f"agent{self.number}"))
         stack.bridge_settings = {"WINDOW_SIZE": window, "CORRELATION_TTL_S": 3600, **settings}
         stack.bridge = stack.make_bridge(f"bridge{self.number}")
         stack.write_operators(stack.ids[:operators], registeredDelivery=int(receipts), deliverHoldMax=window)
-        stack.agent.start()
-        stack.bridge.start()
+        for name, program in (("agent", stack.agent), ("bridge", stack.bridge)):
+            program.argv[:0] = (wrap or {}).get(name, [])
+            program.start()
 
     def start_bare(self, receipts):
         """The bare pipeline in the place of the two programs."""
@@ -164,14 +180,14 @@ class Rig:
     def progress(self, segments, receipts):
         return Progress(self.stack.mno.stats(), segments, receipts)
 
-    def run_until(self, reached, deadline, segments, receipts):
-        """Looks every 10 ms; the last progress, also when the deadline came first."""
+    def run_until(self, reached, deadline, segments, receipts, interval=0.01):
+        """Looks now and then; the last progress, also when the deadline came first."""
         while True:
             seen = self.progress(segments, receipts)
             if reached(seen) or time.monotonic() > deadline:
                 return seen
             self.processes()
-            time.sleep(0.01)
+            time.sleep(interval)
 
     # --- latencies of the sample ---
 
