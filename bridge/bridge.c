@@ -372,14 +372,15 @@ static void destroy(struct bridge *b)
     signals_destroy(&b->signals);
     ctl_destroy(&b->ctl);
     management_destroy(&b->management);
-    jetstream_destroy(&b->js, b->end == BRIDGE_END_FAILED || b->hurry ? 0 : LINGER_MS);
-    redis_destroy(&b->redis);
+    redis_destroy(&b->redis); /* those who wait for it still hear that it failed */
     health_events_destroy(&b->health_events);
     dlr_destroy(&b->dlr);
     mt_path_destroy(&b->mt);
     credentials_destroy(&b->credentials);
     tps_destroy(&b->tps);
     correlations_destroy(&b->correlations);
+    /* After those who take back their publishes; what they queued is sent all the same. */
+    jetstream_destroy(&b->js, b->end == BRIDGE_END_FAILED || b->hurry ? 0 : LINGER_MS);
     operators_destroy(&b->operators);
     agent_link_destroy(&b->link);
     https_client_destroy(&b->https);

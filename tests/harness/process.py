@@ -1,14 +1,25 @@
 """A process we started: its output kept, its death by pid only, its end checked."""
+import fcntl
 import os
+import random
+import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 
 class Deadline(Exception):
     """A condition did not come true in time."""
+
+
+class SanitizerReport(Exception):
+    """Undefined behaviour, a memory error or a leak in a process of ours."""
+
+
+SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error: |WARNING: ThreadSanitizer")
 
 
 def wait_for(condition, timeout=10.0, what="condition", interval=0.01):
@@ -23,18 +34,30 @@ def wait_for(condition, timeout=10.0, what="condition", interval=0.01):
         time.sleep(interval)
 
 
-_taken = set()
+# Outside of the kernel's ephemeral range, so that no outgoing connection takes a port between our look and
+# the server's bind; locked, so that test runs side by side never hand out the same one.
+PORTS = range(10000, 32000)
+PORT_LOCKS = os.path.join(tempfile.gettempdir(), "smpp-connector-ports")
+_locks = {}
 
 
 def free_port():
-    """A loopback port that is free now and that we have not handed out before."""
+    """A loopback port that is free now and that no running test process was given before."""
+    os.makedirs(PORT_LOCKS, mode=0o1777, exist_ok=True)
     while True:
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        if port not in _taken:
-            _taken.add(port)
-            return port
+        port = random.SystemRandom().choice(PORTS)
+        if port in _locks:
+            continue
+        lock = os.open(os.path.join(PORT_LOCKS, str(port)), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            os.close(lock)
+            continue
+        _locks[port] = lock
+        return port
 
 
 class Process:
@@ -111,6 +134,11 @@ class Process:
     def wait(self, timeout=30.0):
         code = self.popen.wait(timeout)
         self._thread.join(5)
+        # Whatever a test looks at, and however the process ended: what a sanitizer found fails it.
+        found = [n for n, line in enumerate(self.lines) if SANITIZER_REPORT.search(line)]
+        if found:
+            raise SanitizerReport(f"{self.name}, whole log in {self.log_path}:\n"
+                                  + "\n".join(self.lines[found[0]:found[0] + 40]))
         return code
 
     def stop(self, timeout=15.0, number=signal.SIGTERM):
