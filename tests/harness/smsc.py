@@ -77,6 +77,8 @@ class Connection:
         self.opened = time.monotonic()
         self._sequence = itertools.count(1)
         self._lock = threading.Lock()
+
+    def start(self):
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
@@ -162,6 +164,7 @@ class Smsc:
                 sock.close()
                 return
             self.connections.append(Connection(self, sock, len(self.connections)))
+            self.connections[-1].start() # who sees its bind finds it in the list
 
     def _handle(self, connection, p):
         if p.command in self.handlers:

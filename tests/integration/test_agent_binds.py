@@ -304,6 +304,7 @@ class TlsSmsc(Smsc):
                 sock, _ = self.listener.accept()
                 self.connections.append(
                     Connection(self, self.context.wrap_socket(sock, server_side=True), len(self.connections)))
+                self.connections[-1].start()
             except ssl.SSLError:
                 continue
             except OSError:

@@ -309,7 +309,7 @@ def test_a_lost_connection_makes_its_window_unknown(bound, smsc):
     smsc.connections[0].close()
     for key in keys:
         assert bridge.outcome(key)["kind"] == UNKNOWN
-    bridge.session_state(OP, STATE_BOUND)
+    bridge.wait("HEALTH", count=3)
     assert [h["status"] for h in bridge.all("HEALTH")] == [1, 2, 1]
     assert len(smsc.submits()) == 7
 

@@ -10,7 +10,7 @@ target_compile_definitions(test_https_client PRIVATE
   HTTPS_SERVER="${CMAKE_CURRENT_LIST_DIR}/https_server.py")
 foreach(test test_https_client test_jetstream_faults test_redis)
   target_compile_definitions(${test} PRIVATE
-    MAKE_CERTIFICATES="${CMAKE_CURRENT_LIST_DIR}/make_certificates.sh")
+    MAKE_CERTIFICATES="${CMAKE_SOURCE_DIR}/tests/unit/make_certificates.sh")
 endforeach()
 add_unit_test(test_bridge_crypto SOURCES test_bridge_crypto.c ${CMAKE_SOURCE_DIR}/session-agent/crypto.c
   LIBRARIES bridge-adapters OpenSSL::SSL OpenSSL::Crypto)

@@ -274,7 +274,7 @@ static void run_script(struct world *w, size_t i)
     if (!in->share.renewed_at.ns && r->own_count) /* "keep" */
         r->announced = r->own_count;
     *own = (struct record){.there = true, .ends_ms = server_ms(w) + TPS_SHARE_LIFE_MS};
-    snprintf(own->value.id, sizeof(own->value.id), "%s", in->share.own_id);
+    memcpy(own->value.id, in->share.own_id, sizeof(own->value.id));
     own->value.beat = in->share.beat;
     own->value.count = r->announced;
     own->value.set = in->share.set;

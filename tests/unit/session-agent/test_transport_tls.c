@@ -20,27 +20,13 @@ static char directory[64];
 
 /* --- certificates --- */
 
-static const char make_certificates[] =
-    "set -e\n"
-    "ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'\n"
-    "openssl req -x509 $ec -keyout ca.key -out ca.pem -subj '/CN=Test CA' -days 30\n"
-    "openssl req -x509 $ec -keyout other.key -out other.pem -subj '/CN=Another CA' -days 30\n"
-    "printf 'subjectAltName=DNS:mno.example,IP:127.0.0.1\\n' > san.ext\n"
-    "for n in server expired client; do\n"
-    "  openssl req $ec -keyout $n.key -out $n.csr -subj /CN=$n\n"
-    "done\n"
-    "sign='openssl x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial'\n"
-    "$sign -in server.csr -out server.pem -days 10 -extfile san.ext\n"
-    "$sign -in client.csr -out client.pem -days 10\n"
-    "$sign -in expired.csr -out expired.pem -days -1 -extfile san.ext\n";
-
 static int make_files(void **state)
 {
     (void)state;
-    char command[2048];
+    char command[512];
     strcpy(directory, "/tmp/transport-tls-XXXXXX");
     assert_non_null(mkdtemp(directory));
-    snprintf(command, sizeof command, "cd %s && (%s) > log 2>&1", directory, make_certificates);
+    snprintf(command, sizeof command, "sh " MAKE_CERTIFICATES " %s", directory);
     return system(command) == 0 ? 0 : -1;
 }
 
@@ -229,7 +215,7 @@ static void what_is_wrong_is_said(void **state)
     expect_failure(&target, "IP address mismatch");
     assert_false(o.ready);
     target = tls_target(s.port);
-    target.tls_settings.ca_file = file("other.pem");
+    target.tls_settings.ca_file = file("other-ca.pem");
     expect_failure(&target, "unable to get local issuer certificate");
     target.tls_settings.ca_file = NULL; /* the system's */
     expect_failure(&target, "unable to get local issuer certificate");
@@ -259,7 +245,7 @@ static void changed_files_are_read_again(void **state)
     struct transport_target target = tls_target(s.port);
     for (int round = 0; round < 20; round++) { /* more than contexts are kept */
         target.tls_settings.ca_file = file("swapped.pem");
-        replace_file("swapped.pem", "other.pem");
+        replace_file("swapped.pem", "other-ca.pem");
         expect_failure(&target, "unable to get local issuer certificate");
         target.tls_settings.ca_file = file("swapped.pem");
         replace_file("swapped.pem", "ca.pem");
