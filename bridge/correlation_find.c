@@ -1,7 +1,8 @@
 /*
  * From a receipt's ids to the message. First question: the ids as they are, and in the spelling
  * this operator is known for. Only when that finds nothing the second one: every spelling that the
- * response may have had. What is derived must agree in the destination and be the only one.
+ * response may have had, those of the first again among them. What is derived must agree in the
+ * destination and be the only one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -107,14 +108,13 @@ static void narrow_candidates(struct lookup *l)
         add_forms(l, true);
 }
 
-/* The second question: all that the first one left out; false: there is nothing. */
+/* The second question: every spelling. Those of the first are among them, since they may have been
+ * stored between the two; false: there is no other. */
 static bool wide_candidates(struct lookup *l)
 {
-    size_t asked = l->count;
+    l->asked = l->count;
     add_forms(l, false);
-    l->count -= asked;
-    memmove(l->candidates, l->candidates + asked, l->count * sizeof(l->candidates[0]));
-    return l->count > 0;
+    return l->count > l->asked;
 }
 
 enum verdict { VERDICT_SAME, VERDICT_UNKNOWN, VERDICT_OTHER };
@@ -146,7 +146,8 @@ static void consider(struct lookup *l, struct choice *choice, const struct candi
 {
     enum verdict destination = check_destination(l, entry);
     if (destination == VERDICT_OTHER) {
-        l->dialect->view.other_destination++;
+        bool is_new = candidate >= l->candidates + l->asked;
+        l->dialect->view.other_destination += is_new ? 1 : 0;
         return;
     }
     /* A derived id that nobody confirmed has only the destination to prove it. */
@@ -262,6 +263,7 @@ void correlation_find(struct correlations *c, const struct mno *op,
     memcpy(l->operator_id, op->id_text, sizeof(l->operator_id));
     l->format = (enum message_id_format)op->settings.message_id_format;
     l->wide = false;
+    l->asked = 0;
     l->done = done;
     l->arg = arg;
     list_init(&l->link);

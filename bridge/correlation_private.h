@@ -52,6 +52,7 @@ struct lookup {
     bool wide; /* the second question: every form */
     struct candidate candidates[CANDIDATES_MAX];
     size_t count;
+    size_t asked; /* of these, in the first question already */
     correlation_found *done;
     void *arg;
 };

@@ -182,6 +182,20 @@ static void test_a_receipt_that_is_faster_than_our_write(void **state)
     assert_string_equal(r->entry.message_id, MESSAGE_A);
 }
 
+static void test_a_write_between_the_two_questions(void **state)
+{
+    struct rig *r = *state;
+    struct correlation_query q = {.ids = {"early", NULL},
+                                  .digests = {correlation_address_digest(PHONE_A), 0}};
+    correlation_find(r->c, r->op, &q, on_found, r);
+    store(r, MESSAGE_A, "early", PHONE_A); /* Redis has it before the second question */
+    fake_redis_answer(r->redis);
+    assert_int_equal(r->stored, 1);
+    assert_int_equal(r->answers, 1);
+    assert_int_equal(r->result, CORRELATION_FOUND);
+    assert_string_equal(r->entry.message_id, MESSAGE_A);
+}
+
 static void test_a_write_that_failed_stays_findable(void **state)
 {
     struct rig *r = *state;
@@ -385,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_values_of_others),
         TEST(test_stored_under_its_key_with_its_life),
         TEST(test_a_receipt_that_is_faster_than_our_write),
+        TEST(test_a_write_between_the_two_questions),
         TEST(test_a_write_that_failed_stays_findable),
         TEST(test_a_read_only_redis_confirms_nothing),
         TEST(test_refused_when_redis_is_away),
