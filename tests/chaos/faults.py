@@ -48,6 +48,14 @@ def nats_paused(stack, seconds, rng):
     stack.nats.resume()
 
 
+def nats_frozen_then_killed(stack, seconds, rng):
+    """As a liveness probe does it: what was written to it meanwhile is gone."""
+    stack.nats.pause()
+    time.sleep(seconds)
+    stack.nats.kill()
+    stack.nats.start()
+
+
 def redis_killed(stack, seconds, rng):
     stack.redis.kill()
     time.sleep(seconds)
@@ -86,11 +94,13 @@ def credentials_away(stack, seconds, rng):
 
 FAULTS = {f.__name__: f for f in (
     bridge_killed, bridge_killed_twice, bridge_terminated, bridge_paused, agent_paused, agent_killed,
-    nats_killed, nats_paused, redis_killed, redis_paused, mno_closes, mno_resets, mno_unbinds,
+    nats_killed, nats_paused, nats_frozen_then_killed, redis_killed, redis_paused, mno_closes, mno_resets, mno_unbinds,
     mno_throttles, credentials_away)}
 
-# After these the outcome of what was in the window is unknown, so a second submit is lawful; and the
-# sessions may end.
+# After these the outcome of what was in the window is unknown, so a second submit is lawful, and the receipt of
+# an answer that was not read has no messageId; and the sessions may end.
 SESSION_FAULTS = {"agent_killed", "mno_closes", "mno_resets", "mno_unbinds"}
-# After these a correlation may be lost: an event with messageId null is lawful.
-CORRELATION_FAULTS = {"redis_killed", "redis_paused", "agent_killed", "mno_closes", "mno_resets", "mno_unbinds"}
+# These lose what Redis had been told before.
+FORGETTING_FAULTS = {"redis_killed"}
+# A server that dies so forgets what it was told in its last moments, also when it had confirmed it.
+AMNESIA_FAULTS = {"nats_killed", "nats_frozen_then_killed"}

@@ -72,7 +72,8 @@ def _parse_headers(raw):
 
 class NatsClient:
     def __init__(self, address, user=None, password=None, connect_timeout=5):
-        self._socket = socket.create_connection(address, connect_timeout)
+        # From another address: on loopback, a port that nobody listens on may be connected with itself.
+        self._socket = socket.create_connection(address, connect_timeout, ("127.0.0.2", 0))
         self._socket.settimeout(None)
         self._file = self._socket.makefile("rb", 1 << 20)
         self._lock = threading.Lock()
@@ -80,6 +81,7 @@ class NatsClient:
         self._handlers = {}
         self._waiting = {}
         self._numbers = itertools.count(1)
+        self._pongs = threading.Semaphore(0)
         self.closed = False
         self.errors = []
         self._inbox = "_INBOX.test" + base64.b32encode(os.urandom(8)).decode().rstrip("=")
@@ -122,6 +124,8 @@ class NatsClient:
                 word = line.split(b" ", 1)[0].strip().upper()
                 if word == b"PING":
                     self._write(b"PONG\r\n")
+                elif word == b"PONG":
+                    self._pongs.release()
                 elif word in (b"MSG", b"HMSG"):
                     self._message(word, line.split())
                 elif word == b"-ERR":
@@ -155,6 +159,12 @@ class NatsClient:
         self._handlers[sid] = handler
         self._write(f"SUB {subject} {sid}\r\n".encode())
         return sid
+
+    def flush(self, timeout=5.0):
+        """Returns when the server has taken all that was written before."""
+        self._write(b"PING\r\n")
+        if not self._pongs.acquire(timeout=timeout):
+            raise NatsError("no PONG")
 
     def unsubscribe(self, sid):
         self._handlers.pop(sid, None)
@@ -278,10 +288,10 @@ class NatsClient:
         return got
 
 
-def create_platform_streams(client, dispatch_retention="workqueue", dlr_window_s=1800):
-    """The streams as the platform has them (README: recommended)."""
+def create_platform_streams(client, dispatch_retention="workqueue", dlr_window_s=1800, **dispatch):
+    """The streams as the platform has them (README: recommended); `dispatch`: more of SMS_DISPATCH."""
     client.create_stream("SMS_DISPATCH", ["smpp.operator.*"], retention=dispatch_retention,
-                         duplicate_window_s=120)
+                         duplicate_window_s=120, **dispatch)
     client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"], duplicate_window_s=dlr_window_s)
     client.create_stream("OPERATOR_EVENTS", ["operator.health"], duplicate_window_s=dlr_window_s)
     client.create_stream("DEAD_LETTERS", ["smpp.deadletter.*"])

@@ -33,7 +33,7 @@ class Stack:
 
     def __init__(self, directory, operators=1, mno_options=(), bridge_settings=None, agent_settings=None,
                  operator_settings=None, credentials=None, tps=0, nats_config="", names=True,
-                 operators_file=True, mno_address=None):
+                 operators_file=True, mno_address=None, dispatch_stream=None):
         self.directory = str(directory)
         self.ids = [operator_id(n + 1) for n in range(operators)]
         self.nats = NatsServer(os.path.join(self.directory, "nats"), config=nats_config)
@@ -47,6 +47,7 @@ class Stack:
         self.bridge_settings = bridge_settings or {}
         self.operator_settings = operator_settings or {}
         self.names = names
+        self.dispatch_stream = dispatch_stream or {}
         self.operators_path = os.path.join(self.directory, "operators-file.json") if operators_file else None
         self.bridge = None
         self.client = None
@@ -70,7 +71,7 @@ class Stack:
         self.redis.start()
         self.client = self.nats.client()
         if streams:
-            create_platform_streams(self.client)
+            create_platform_streams(self.client, **self.dispatch_stream)
         return self
 
     def start_mno(self):

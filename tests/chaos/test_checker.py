@@ -1,0 +1,312 @@
+"""The checker on invented histories: a run in which all is well, and one change for each kind of violation."""
+import copy
+import json
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import checker  # noqa: E402
+
+S = 1_000_000_000
+MS = 1_000_000
+SYSTEM = "smsgw0001"
+
+
+def token(n):
+    return f"T{n:07d}"
+
+
+class Run:
+    """Commands stored 100 ms apart from 1 s on, each sent 10 ms later, accepted after 20 ms more, acknowledged, and
+    its receipt delivered; message n is 'm<n>' and 'mno<n>' at the MNO."""
+
+    def __init__(self, commands=10):
+        self.journal, self.stream, self.mno, self.events = [], [], [], []
+        self.final = {"t": 100 * S, "unacknowledged": {"o": 0}, "inStream": 0, "peaks": [100], "tps": 100,
+                      "bridgeAlive": True, "agentAlive": True, "agentRssKib": 1, "bridgeRssKib": 1,
+                      "mno": {"receipts_lost": 0, "protocol_errors": 0}}
+        self.sequence = 0
+        self.bind(1, 0)
+        for n in range(commands):
+            t = S + n * 100 * MS
+            self.command(n, t)
+            self.stored(n, t + MS)
+            self.submit(n, t + 10 * MS, "mno%d" % n)
+            self.ack(n, t + 40 * MS)
+            self.receipt(n, t + 500 * MS)
+
+    def bind(self, session, t):
+        self.mno.append({"t": t, "n": session, "s": SYSTEM, "d": "out", "c": "bind_transceiver_resp", "q": 1, "r": 0})
+
+    def end(self, session, t):
+        self.mno.append({"t": t, "n": session, "s": SYSTEM, "d": "event", "c": "closed"})
+
+    def command(self, n, t, expired=False):
+        self.journal.append({"t": t, "kind": "command", "token": token(n), "messageId": f"m{n}", "expired": expired})
+
+    def stored(self, n, t, sequence=None, seen=True, **more):
+        """Stored and confirmed to the publisher."""
+        if seen:
+            self.stream.append({"t": t, "kind": "stored", "sequence": sequence or n + 1, "messageId": f"m{n}"})
+        self.journal.append({"t": t + MS, "kind": "stored", "token": token(n), "sequence": sequence or n + 1,
+                             "attempts": 1, "begun": t - MS, "duplicate": False, **more})
+
+    def ack(self, n, t, sequence=None):
+        self.stream.append({"t": t, "kind": "ack", "sequence": sequence or n + 1})
+
+    def submit(self, n, t, message_id, status=0, session=1, answered=20 * MS, **more):
+        self.sequence += 1
+        self.mno.append({"t": t, "n": session, "s": SYSTEM, "d": "in", "c": "submit_sm", "q": self.sequence, "r": 0,
+                         "to": "x", "text": token(n).encode().hex(), **more})
+        if answered is not None:
+            self.mno.append({"t": t + answered, "n": session, "s": SYSTEM, "d": "out", "c": "submit_sm_resp",
+                             "q": self.sequence, "r": status, "id": message_id})
+
+    def receipt(self, n, t, rok=10 * MS, event=5 * MS, **more):
+        self.sequence += 1
+        row = {"n": 1, "s": SYSTEM, "q": self.sequence, "r": 0}
+        self.mno.append({"t": t, "d": "out", "c": "deliver_sm", "id": f"mno{n}", **row})
+        self.mno.append({"t": t + rok, "d": "in", "c": "deliver_sm_resp", **row})
+        if event is not None:
+            self.event(f"m{n}", storedAt=t + event, operatorMessageId=f"mno{n}", **more)
+
+    def event(self, message_id, storedAt=2 * S, status="DELIVERED", source="MNO", **more):
+        self.events.append({"storedAt": storedAt, "eventId": f"e{len(self.events)}", "messageId": message_id,
+                            "status": status, "source": source, "operatorMessageId": None, **more})
+
+    def fault(self, name, begin, end):
+        for phase, t in (("begin", begin), ("end", end)):
+            self.journal.append({"t": t, "kind": "fault", "name": name, "phase": phase})
+
+    def drop(self, name, condition):
+        setattr(self, name, [r for r in getattr(self, name) if not condition(r)])
+
+    def check(self, directory):
+        for name in ("journal", "stream", "mno", "events"):
+            with open(directory / f"{name}.jsonl", "w", encoding="utf-8") as f:
+                for row in sorted(getattr(self, name), key=lambda r: r.get("t", 0)):
+                    f.write(json.dumps(row) + "\n")
+        (directory / "final.json").write_text(json.dumps(self.final))
+        return checker.check(str(directory))
+
+
+def is_submit(n):
+    return lambda r: r.get("text") == token(n).encode().hex()
+
+
+def never_accepted(run):
+    run.drop("mno", is_submit(3))
+    run.drop("mno", lambda r: r.get("id") == "mno3")
+    run.drop("events", lambda e: e["messageId"] == "m3")
+    run.drop("stream", lambda r: r["kind"] == "ack" and r["sequence"] == 4)
+
+
+def expired_and_untold(run):
+    run.command(20, 5 * S, expired=True)
+    run.stored(20, 5 * S)
+
+
+def expired_and_sent(run):
+    expired_and_untold(run)
+    run.event("m20", status="EXPIRED", source="CONNECTOR")
+    run.submit(20, 6 * S, "mno20")
+
+
+def half_of_a_long_one(run):
+    run.command(20, 5 * S)
+    run.stored(20, 5 * S)
+    run.submit(20, 6 * S, "mno20", part=1, parts=2, ref=7)
+
+
+def acknowledged_before_the_answer(run):
+    run.ack(3, S + 300 * MS + 15 * MS)
+
+
+def acknowledged_before_the_second_segment(run):
+    half_of_a_long_one(run)
+    run.ack(20, 6 * S + 30 * MS)
+    run.submit(20, 7 * S, "mno20b", part=2, parts=2, ref=7)
+
+
+def sent_twice(run):
+    run.submit(3, 9 * S, "again")
+
+
+def sent_twice_after_an_answer_that_was_read(run):
+    run.fault("mno_resets", 9 * S, 9 * S)
+    run.end(1, 9 * S)
+    run.bind(2, 10 * S)
+    run.submit(3, 11 * S, "again", session=2)
+
+
+def stored_again_after_it_was_sent_twice(run):
+    sent_twice(run)
+    run.stream.append({"t": 10 * S, "kind": "stored", "sequence": 50, "messageId": "m3"})
+
+
+def confirmed_as_duplicate_and_sent_twice(run):
+    run.drop("journal", lambda r: r["kind"] == "stored" and r["token"] == token(3))
+    run.stored(3, 8 * S, seen=False, attempts=2, duplicate=True, sequence=4)
+    sent_twice(run)
+
+
+def uncorrelated(run):
+    run.events[3]["messageId"] = None
+
+
+def uncorrelated_though_answered_while_redis_was_away(run):
+    run.fault("redis_killed", S + 100 * MS, 2 * S)
+    uncorrelated(run)
+
+
+def of_another_message(run):
+    run.events[3]["messageId"] = "m4"
+
+
+def receipt_without_event(run):
+    del run.events[3]
+
+
+def answered_before_stored(run):
+    run.events[3]["storedAt"] += S
+
+
+def same_event_twice(run):
+    run.events.append(copy.deepcopy(run.events[3]))
+
+
+def session_ends(run):
+    run.end(1, 50 * S)
+    run.bind(2, 51 * S)
+
+
+def too_many_in_a_second(run):
+    for n in range(20, 140):
+        t = 20 * S + n * 2 * MS
+        run.command(n, t)
+        run.stored(n, t + MS)
+        run.submit(n, t + 2 * MS, f"mno{n}")
+        run.ack(n, t + 40 * MS)
+
+
+def too_many_by_the_own_count(run):
+    run.final["peaks"] = [101]
+
+
+def never_acknowledged(run):
+    run.drop("stream", lambda r: r["kind"] == "ack" and r["sequence"] == 4)
+    run.final["unacknowledged"]["o"] = 1
+
+
+def refused_receipt(run):
+    run.final["mno"]["receipts_lost"] = 1
+
+
+def protocol_error(run):
+    run.final["mno"]["protocol_errors"] = 1
+
+
+def bridge_gone(run):
+    run.final["bridgeAlive"] = False
+
+
+def no_token(run):
+    run.mno.append({**[r for r in run.mno if r["c"] == "submit_sm"][0], "text": "00", "q": 999, "t": 20 * S})
+
+
+@pytest.mark.parametrize("kind, change", [
+    ("lost", never_accepted), ("lost", expired_and_untold), ("sent-expired", expired_and_sent),
+    ("incomplete", half_of_a_long_one), ("acked-early", acknowledged_before_the_answer),
+    ("acked-early", acknowledged_before_the_second_segment), ("doubled", sent_twice),
+    ("doubled", sent_twice_after_an_answer_that_was_read), ("doubled", stored_again_after_it_was_sent_twice),
+    ("doubled", confirmed_as_duplicate_and_sent_twice), ("uncorrelated", uncorrelated),
+    ("uncorrelated", uncorrelated_though_answered_while_redis_was_away), ("miscorrelated", of_another_message),
+    ("receipt-lost", receipt_without_event), ("rok-early", answered_before_stored), ("event-doubled", same_event_twice),
+    ("bind-dropped", session_ends), ("pace", too_many_in_a_second), ("pace", too_many_by_the_own_count),
+    ("unacknowledged", never_acknowledged), ("receipt-refused", refused_receipt), ("protocol", protocol_error),
+    ("process-gone", bridge_gone), ("unknown-text", no_token)], ids=lambda v: v if isinstance(v, str) else v.__name__)
+def test_caught(kind, change, tmp_path):
+    run = Run()
+    change(run)
+    assert run.check(tmp_path).kinds() == {kind}
+
+
+# --- what looks wrong and is not ---
+
+def nothing_changed(run):
+    pass
+
+
+def refused_and_sent_again(run):
+    run.command(20, 5 * S)
+    run.stored(20, 5 * S)
+    run.submit(20, 5 * S + 10 * MS, None, status=0x58)
+    run.submit(20, 6 * S, "mno20")
+    run.ack(20, 6 * S + 30 * MS)
+
+
+def unanswered_when_the_session_ended(run):
+    run.command(20, 5 * S)
+    run.stored(20, 5 * S)
+    run.submit(20, 5 * S + 10 * MS, None, answered=None)
+    run.fault("mno_resets", 5 * S + 20 * MS, 5 * S + 21 * MS)
+    run.end(1, 5 * S + 21 * MS)
+    run.bind(2, 6 * S)
+    run.submit(20, 6 * S, "mno20", session=2)
+    run.ack(20, 6 * S + 30 * MS)
+
+
+def stored_twice_and_sent_twice(run):
+    run.fault("nats_killed", 8 * S, 8 * S + 500 * MS)
+    run.stream.append({"t": 9 * S, "kind": "stored", "sequence": 50, "messageId": "m3"})
+    run.submit(3, 9 * S + 10 * MS, "again")
+    run.ack(3, 9 * S + 40 * MS, sequence=50)
+
+
+def stored_unseen_sent_and_stored_again(run):
+    """The first storing died with the server, known to nobody but the connector; its sequence was given out again."""
+    run.fault("nats_killed", 5 * S + 40 * MS, 5 * S + 500 * MS)
+    run.command(20, 5 * S)
+    run.submit(20, 5 * S + 10 * MS, "mno20")
+    run.stored(20, 6 * S, attempts=2)
+    run.submit(20, 6 * S + 10 * MS, "again")
+    run.ack(20, 6 * S + 40 * MS)
+
+
+def reported_as_rejected(run):
+    run.command(20, 5 * S)
+    run.stored(20, 5 * S)
+    run.event("m20", status="REJECTED", source="CONNECTOR")
+    run.ack(20, 6 * S)
+
+
+def expired_and_told(run):
+    expired_and_untold(run)
+    run.event("m20", status="EXPIRED", source="CONNECTOR")
+
+
+def redis_forgot(run):
+    run.fault("redis_killed", S + 700 * MS, S + 750 * MS)
+    uncorrelated(run)
+
+
+def server_forgot_an_ack(run):
+    run.fault("nats_killed", 50 * S, 51 * S)
+    run.final["unacknowledged"]["o"] = 1
+
+
+def stopped_after_the_end(run):
+    run.end(1, 101 * S)
+
+
+@pytest.mark.parametrize("change", [
+    nothing_changed, refused_and_sent_again, unanswered_when_the_session_ended, stored_twice_and_sent_twice,
+    stored_unseen_sent_and_stored_again, reported_as_rejected, expired_and_told, redis_forgot, server_forgot_an_ack,
+    stopped_after_the_end], ids=lambda f: f.__name__)
+def test_lawful(change, tmp_path):
+    run = Run()
+    change(run)
+    assert run.check(tmp_path).violations == []
