@@ -18,10 +18,8 @@ struct ledger_keys {
 
 uint32_t ledger_message_hash(const struct ipc_key *message)
 {
-    uint64_t h = message->sequence * UINT64_C(0x9e3779b97f4a7c15);
-    h ^= message->time_ns + (h >> 31);
-    h = (h ^ message->stream) * UINT64_C(0xbf58476d1ce4e5b9);
-    return (uint32_t)(h >> 32);
+    uint64_t stream = message->stream * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint32_t)(message->sequence + (stream >> 32));
 }
 
 static uint32_t record_sum(const struct ledger_key_record *r)

@@ -19,7 +19,8 @@ enum ledger_state ledger_keys_find(const struct ledger_keys *k, const struct ipc
 uint32_t ledger_keys_count(const struct ledger_keys *k);
 uint64_t ledger_keys_early(const struct ledger_keys *k);
 
-/* Spreads (stream, sequence, time stamp). */
+/* Of stream and sequence. Sequences are dense and come in order, so what follows one message lies
+ * beside it in an index over this, and is in the cache already. */
 uint32_t ledger_message_hash(const struct ipc_key *message);
 
 #endif
