@@ -44,7 +44,8 @@ uint32_t session_window_limit(const struct session *session);
 uint32_t session_window_used(const struct session *session);
 /* May a submit_sm with this body go out, given what TCP has not had acknowledged yet? (design.md,
  * "TPS": no burst shall leave a stalled path at once.) `per_second` is the pacer's limit. */
-bool session_path_is_clear(struct session *session, size_t body_len, uint32_t per_second);
+bool session_path_is_clear(struct session *session, size_t body_len, uint32_t per_second,
+                           mono_t now);
 /* Stamps, notes it in the window and writes it. There must be room. */
 void session_send_submit(struct session *session, struct submit *submit);
 /* The submit will not be asked for any more: its place in the window is cleared. */

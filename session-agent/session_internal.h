@@ -63,6 +63,7 @@ struct session {
     uint32_t peer_unbind_sequence; /* of the MNO's */
     mono_t path_looked_at;
     size_t path_unacked;
+    uint32_t path_min_rtt_us;
 
     /* What is unanswered. */
     struct window *window;

@@ -25,17 +25,17 @@ uint32_t session_window_used(const struct session *s)
     return window_used(s->window);
 }
 
-bool session_path_is_clear(struct session *s, size_t body_len, uint32_t per_second)
+bool session_path_is_clear(struct session *s, size_t body_len, uint32_t per_second, mono_t now)
 {
     size_t octets = SMPP_HEADER_SIZE + body_len;
-    mono_t now = clock_mono();
     if (mono_diff_ns(now, s->path_looked_at) >= PATH_LOOK_NS) {
         s->path_unacked = transport_unacked(s->transport);
+        s->path_min_rtt_us = transport_min_rtt_us(s->transport);
         s->path_looked_at = now;
     }
     if (s->path_unacked == 0)
         return true;
-    uint64_t under_way_us = transport_min_rtt_us(s->transport) + (uint64_t)PATH_SLACK_US;
+    uint64_t under_way_us = s->path_min_rtt_us + (uint64_t)PATH_SLACK_US;
     uint64_t pdus = under_way_us * per_second / 1000000;
     return s->path_unacked + octets <= max_u64(pdus, 1) * octets;
 }

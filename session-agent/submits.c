@@ -309,7 +309,7 @@ static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
     if (!item)
         return false;
     struct submit *m = from_item(item);
-    if (!session_path_is_clear(slot->main, m->body_len, pacer_limit(s->pacer))) {
+    if (!session_path_is_clear(slot->main, m->body_len, pacer_limit(s->pacer), now)) {
         s->path_stalled = true;
         submit_queue_put_back(s->queue, item);
         return false;

@@ -9,11 +9,14 @@
 #include "session-agent/tcp_socket.h"
 
 #define OUTPUT_MIN 512
+#define SPARE_MAX (256 * 1024)
 #define MIN_CONNECT_MS 250 /* for each address, however many there are */
 
 struct transport_hub {
     struct loop *loop;
     struct tcp_hub *tcp;
+    uint8_t *spare; /* the output buffer that was free last, for the next turn; holds no secret */
+    size_t spare_size;
 };
 
 enum phase { RESOLVING, CONNECTING, HANDSHAKE, READY, ENDED };
@@ -59,6 +62,7 @@ bool transport_hub_destroy(struct transport_hub **hub)
         return true;
     if (!tcp_hub_destroy(&(*hub)->tcp))
         return false;
+    free((*hub)->spare);
     free(*hub);
     *hub = NULL;
     return true;
@@ -66,11 +70,23 @@ bool transport_hub_destroy(struct transport_hub **hub)
 
 /* --- the end --- */
 
+/* Growing a buffer anew in each turn would copy the output several times. */
+static void keep_or_free(struct transport_hub *hub, uint8_t *buffer, size_t size)
+{
+    if (size <= hub->spare_size || size > SPARE_MAX) {
+        free(buffer);
+        return;
+    }
+    free(hub->spare);
+    hub->spare = buffer;
+    hub->spare_size = size;
+}
+
 static void release_output(struct transport *t)
 {
     if (t->out_secret)
         explicit_bzero(t->out, t->out_size);
-    free(t->out);
+    keep_or_free(t->hub, t->out, t->out_size);
     t->out = NULL;
     t->out_len = t->out_size = 0;
     t->out_secret = false;
@@ -173,6 +189,12 @@ static void on_flush(void *arg)
 /* Room for `len` bytes more, without leaving a secret behind in the smaller buffer. */
 static void grow_output(struct transport *t, size_t len)
 {
+    if (!t->out) {
+        t->out = t->hub->spare;
+        t->out_size = t->hub->spare_size;
+        t->hub->spare = NULL;
+        t->hub->spare_size = 0;
+    }
     size_t size = t->out_size ? t->out_size : OUTPUT_MIN;
     while (size < t->out_len + len)
         size *= 2;
