@@ -4,11 +4,6 @@
 
 #include "common/str.h"
 
-bool str_is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 bool str_parse_u64(const char *s, size_t len, uint64_t min, uint64_t max, uint64_t *out)
 {
     if (len == 0)
@@ -41,14 +36,6 @@ bool str_parse_i64(const char *s, size_t len, int64_t min, int64_t max, int64_t 
         return false;
     *out = v;
     return true;
-}
-
-int str_hex_digit(char c)
-{
-    if (str_is_digit(c))
-        return c - '0';
-    c = str_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 bool str_parse_0x(const char *s, size_t len, uint64_t max, uint64_t *out)
@@ -92,16 +79,6 @@ bool str_hex_decode(const char *hex, size_t len, uint8_t *out, size_t size, size
     }
     *out_len = len / 2;
     return true;
-}
-
-char str_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-char str_upper(char c)
-{
-    return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
 }
 
 bool str_equal_nocase(const char *a, size_t a_len, const char *b, size_t b_len)

@@ -22,12 +22,28 @@ void str_hex_encode(const void *data, size_t len, char *out);
 /* Even number of digits of either case that fit into `size`; false leaves *out_len untouched. */
 bool str_hex_decode(const char *hex, size_t len, uint8_t *out, size_t size,
                     size_t *out_len) MUST_CHECK;
+/* Of single characters, ASCII only; in the header because parsers ask for each one. */
+static inline bool str_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+static inline char str_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+static inline char str_upper(char c)
+{
+    return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
+}
 /* 0..15, or -1 for what is no hex digit. */
-int str_hex_digit(char c);
+static inline int str_hex_digit(char c)
+{
+    if (str_is_digit(c))
+        return c - '0';
+    c = str_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
-bool str_is_digit(char c);
-char str_lower(char c); /* ASCII only */
-char str_upper(char c);
 bool str_equal_nocase(const char *a, size_t a_len, const char *b, size_t b_len);
 bool str_equal(const char *a, size_t a_len, const char *b, size_t b_len);
 

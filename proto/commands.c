@@ -3,12 +3,14 @@
 
 #include "common/str.h"
 #include "proto/commands.h"
+#include "proto/json_flat.h"
 #include "proto/json_tlvs.h"
 #include "proto/smpp.h"
 
 /* While a command is read: the first thing that is wrong ends it. */
 struct reading {
-    const struct json *root;
+    const struct json_flat *flat; /* NULL: the document is not plain */
+    const struct json *root;      /* in that case */
     struct command *command;
     const struct uuid *operator_id;
     enum command_fault fault;
@@ -44,13 +46,46 @@ static bool invalid(struct reading *r, const char *field, const char *wrong)
     return refuse(r, COMMAND_INVALID_FIELD, field, wrong);
 }
 
+/* A member by either reader; both NULL when it is absent or null. */
+struct value {
+    const struct json_flat_member *flat;
+    const struct json *json;
+};
+
+static struct value member(const struct reading *r, const char *field)
+{
+    if (r->flat)
+        return (struct value){.flat = json_flat_member(r->flat, field)};
+    return (struct value){.json = json_member(r->root, field)};
+}
+
+static bool is_there(struct value v)
+{
+    return v.flat || v.json;
+}
+
+static bool is_text(struct value v, struct bytes *text_r)
+{
+    return v.flat ? json_flat_string(v.flat, text_r) : json_string(v.json, text_r);
+}
+
+static bool is_int(struct value v, int64_t min, int64_t max, int64_t *v_r)
+{
+    return v.flat ? json_flat_int(v.flat, min, max, v_r) : json_int(v.json, min, max, v_r);
+}
+
+static bool is_time(struct value v, int64_t *unix_ms_r)
+{
+    return v.flat ? json_flat_time(v.flat, unix_ms_r) : json_time(v.json, unix_ms_r);
+}
+
 /* An indispensable text. */
 static bool need(struct reading *r, const char *field, struct bytes *text_r)
 {
-    const struct json *value = json_member(r->root, field);
-    if (!value)
+    struct value value = member(r, field);
+    if (!is_there(value))
         return refuse(r, COMMAND_MISSING_FIELD, field, "is missing");
-    return json_string(value, text_r) || invalid(r, field, "is not a text");
+    return is_text(value, text_r) || invalid(r, field, "is not a text");
 }
 
 static bool need_uuid(struct reading *r, const char *field, struct uuid *uuid_r)
@@ -69,7 +104,7 @@ static bool read_ids(struct reading *r)
         return false;
     if (!uuid_equal(&c->operator_id, r->operator_id))
         return refuse(r, COMMAND_WRONG_OPERATOR, "operatorId", "is not the subject's");
-    if (!json_string(json_member(r->root, "accountId"), &c->account_id))
+    if (!is_text(member(r, "accountId"), &c->account_id))
         c->account_id = (struct bytes){0};
     return true;
 }
@@ -78,7 +113,7 @@ static bool read_ids(struct reading *r)
 static bool read_version(struct reading *r)
 {
     struct bytes text;
-    if (!json_string(json_member(r->root, "version"), &text))
+    if (!is_text(member(r, "version"), &text))
         return true;
     bool known = text.len > 0 && text.data[0] == '1' && (text.len == 1 || text.data[1] == '.');
     return known || invalid(r, "version", "is another major version than 1");
@@ -95,19 +130,19 @@ static bool read_addresses(struct reading *r)
            invalid(r, "from", "is neither a number nor 1 to 20 printable ASCII characters");
 }
 
-static bool read_binary(struct reading *r, const struct json *value)
+static bool read_binary(struct reading *r, struct value value)
 {
     struct command *c = r->command;
     struct bytes hex;
     int64_t coding;
-    if (!json_string(value, &hex) || hex.len == 0 || hex.len > 2 * COMMAND_BINARY_MAX)
+    if (!is_text(value, &hex) || hex.len == 0 || hex.len > 2 * COMMAND_BINARY_MAX)
         return invalid(r, "dataHex", "is not a text of 2 to 71400 hex digits");
     c->owned = xmalloc(hex.len / 2 + JSON_TLVS_SIZE);
     if (!str_hex_decode((const char *)hex.data, hex.len, c->owned, hex.len / 2, &c->binary.len))
         return invalid(r, "dataHex", "is not an even number of hex digits");
     c->binary.data = c->owned;
     c->has_binary = true;
-    if (!json_int(json_member(r->root, "dataCoding"), 0, UINT8_MAX, &coding))
+    if (!is_int(member(r, "dataCoding"), 0, UINT8_MAX, &coding))
         return invalid(r, "dataCoding", "is not a number from 0 to 255, which dataHex needs");
     c->data_coding = (uint8_t)coding;
     return true;
@@ -116,28 +151,27 @@ static bool read_binary(struct reading *r, const struct json *value)
 static bool read_content(struct reading *r)
 {
     struct command *c = r->command;
-    const struct json *data = json_member(r->root, "dataHex");
-    if (data) {
-        bool text = json_string(json_member(r->root, "text"), &c->text) && c->text.len > 0;
+    struct value data = member(r, "dataHex");
+    if (is_there(data)) {
+        bool text = is_text(member(r, "text"), &c->text) && c->text.len > 0;
         return text ? invalid(r, "dataHex", "and text exclude each other") : read_binary(r, data);
     }
     if (!need(r, "text", &c->text))
         return false;
     if (c->text.len == 0)
         return invalid(r, "text", "is empty");
-    return !json_member(r->root, "dataCoding") ||
-           invalid(r, "dataCoding", "goes with dataHex only");
+    return !is_there(member(r, "dataCoding")) || invalid(r, "dataCoding", "goes with dataHex only");
 }
 
 /* One of a list of words; absent leaves *index_r alone. */
 static bool read_word(struct reading *r, const char *field, const char *const *words,
                       size_t *index_r, const char *wrong)
 {
-    const struct json *value = json_member(r->root, field);
+    struct value value = member(r, field);
     struct bytes text;
-    if (!value)
+    if (!is_there(value))
         return true;
-    if (!json_string(value, &text))
+    if (!is_text(value, &text))
         return invalid(r, field, wrong);
     for (size_t i = 0; words[i]; i++) {
         if (!str_equal_nocase((const char *)text.data, text.len, words[i], strlen(words[i])))
@@ -170,16 +204,16 @@ static bool read_words(struct reading *r)
 
 static bool read_time(struct reading *r, const char *field, bool *has_r, int64_t *ms_r)
 {
-    const struct json *value = json_member(r->root, field);
-    *has_r = value != NULL;
-    return !value || json_time(value, ms_r) || invalid(r, field, "is not an ISO 8601 time");
+    struct value value = member(r, field);
+    *has_r = is_there(value);
+    return !*has_r || is_time(value, ms_r) || invalid(r, field, "is not an ISO 8601 time");
 }
 
 static bool read_times(struct reading *r)
 {
     struct command *c = r->command;
     /* Only for latency figures: a bad one is as good as none. */
-    c->has_enqueued_at = json_time(json_member(r->root, "enqueuedAt"), &c->enqueued_at_ms);
+    c->has_enqueued_at = is_time(member(r, "enqueuedAt"), &c->enqueued_at_ms);
     if (!read_time(r, "expiresAt", &c->has_expires_at, &c->expires_at_ms) ||
         !read_time(r, "scheduledAt", &c->has_scheduled_at, &c->scheduled_at_ms))
         return false;
@@ -190,9 +224,9 @@ static bool read_times(struct reading *r)
 
 static bool read_small(struct reading *r, const char *field, int max, int *v_r, const char *wrong)
 {
-    const struct json *value = json_member(r->root, field);
+    struct value value = member(r, field);
     int64_t v = -1;
-    if (value && !json_int(value, 0, max, &v))
+    if (is_there(value) && !is_int(value, 0, max, &v))
         return invalid(r, field, wrong);
     *v_r = (int)v;
     return true;
@@ -216,7 +250,7 @@ static bool read_numbers(struct reading *r)
 static bool read_tlvs(struct reading *r)
 {
     struct command *c = r->command;
-    const struct json *list = json_member(r->root, "tlvs");
+    const struct json *list = member(r, "tlvs").json; /* no list is plain */
     if (!list)
         return true;
     if (!c->owned)
@@ -231,7 +265,7 @@ static bool read_tlvs(struct reading *r)
 
 static bool read_all(struct reading *r)
 {
-    if (json_type(r->root) != JSON_OBJECT)
+    if (r->root && json_type(r->root) != JSON_OBJECT)
         return refuse(r, COMMAND_NOT_JSON, "the command", "is not an object");
     return read_ids(r) && read_version(r) && read_addresses(r) && read_content(r) &&
            read_words(r) && read_times(r) && read_numbers(r) && read_tlvs(r);
@@ -240,11 +274,17 @@ static bool read_all(struct reading *r)
 enum command_fault commands_parse(const char *data, size_t len, const struct uuid *operator_id,
                                   struct command *command_r, char *error, size_t error_size)
 {
+    struct json_flat flat;
+    struct reading r = {.command = command_r, .operator_id = operator_id};
     *command_r = (struct command){0};
-    command_r->json = json_parse(data, len, JSON_SIZE_LIMIT, error, error_size);
-    if (!command_r->json)
-        return COMMAND_NOT_JSON;
-    struct reading r = {.root = command_r->json, .command = command_r, .operator_id = operator_id};
+    if (json_flat_read(data, len, &flat) && !json_flat_member(&flat, "tlvs")) {
+        r.flat = &flat;
+    } else {
+        command_r->json = json_parse(data, len, JSON_SIZE_LIMIT, error, error_size);
+        if (!command_r->json)
+            return COMMAND_NOT_JSON;
+        r.root = command_r->json;
+    }
     if (read_all(&r))
         return COMMAND_OK;
     struct str_out e = str_out(error, error_size);

@@ -10,9 +10,9 @@
 
 #define COMMAND_BINARY_MAX 35700 /* octets of dataHex: 255 segments of 140 */
 
-/* Views point into `json`, which the command owns. */
+/* Views point into what was parsed, or into `json`, which the command owns. */
 struct command {
-    struct json *json;
+    struct json *json; /* NULL: the command was plain */
     struct uuid message_id;
     struct uuid operator_id;
     struct bytes account_id; /* as it came; empty when absent */
@@ -49,9 +49,9 @@ enum command_fault {
 const char *
 command_fault_name(enum command_fault fault); /* "invalid_field", for metrics and logs */
 
-/* On COMMAND_OK the caller ends with commands_clear(); otherwise *command_r is empty and `error`
- * names the field and what is wrong with it, never the text or a number. `operator_id` is the
- * subject's. */
+/* On COMMAND_OK the caller ends with commands_clear(), until which `data` has to stay; otherwise
+ * *command_r is empty and `error` names the field and what is wrong with it, never the text or a
+ * number. `operator_id` is the subject's. */
 enum command_fault commands_parse(const char *data, size_t len, const struct uuid *operator_id,
                                   struct command *command_r, char *error,
                                   size_t error_size) MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include "common/str.h"
 #include "proto/commands.h"
+#include "proto/json_flat.h"
 #include "proto/message_text.h"
 #include "proto/udh.h"
 #include "tests/fuzz/fuzz.h"
@@ -66,6 +67,39 @@ static void check_split(const struct command *c, uint8_t choice)
          (len == c->text.len && memcmp(joined, c->text.data, len) == 0));
 }
 
+static void check_number(const struct json_flat_member *flat, const struct json *json)
+{
+    int64_t a = 0, b = 0;
+    bool is_int = json_flat_int(flat, INT64_MIN, INT64_MAX, &a);
+    MUST(is_int == json_int(json, INT64_MIN, INT64_MAX, &b) && a == b);
+}
+
+/* What the quick reader takes, the thorough one takes too, and reads the same out of it. */
+static void check_flat(const char *data, size_t len)
+{
+    struct json_flat flat;
+    char error[160];
+    if (!json_flat_read(data, len, &flat))
+        return;
+    struct json *root = json_parse(data, len, JSON_SIZE_LIMIT, error, sizeof(error));
+    MUST(root && json_type(root) == JSON_OBJECT && json_count(root) == flat.count);
+    const struct json *child = NULL;
+    for (size_t i = 0; i < flat.count; i++) {
+        const struct json_flat_member *m = &flat.members[i];
+        struct bytes a = {0}, b = {0};
+        bool truth = false;
+        child = json_child(root, child);
+        MUST(str_equal((const char *)m->name.data, m->name.len, json_name(child),
+                       strlen(json_name(child))));
+        MUST(m->type == json_type(child));
+        MUST(json_flat_string(m, &a) == json_string(child, &b));
+        MUST(str_equal((const char *)a.data, a.len, (const char *)b.data, b.len));
+        MUST(!json_bool(child, &truth) || truth == (m->number == 1));
+        check_number(m, child);
+    }
+    json_destroy(&root);
+}
+
 /* The first octet chooses the plan, the rest is the document. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -78,6 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum command_fault fault =
         commands_parse(json, size - 1, &operator_id, &command, error, sizeof(error));
     commands_find_traces(json, size - 1, &traces);
+    check_flat(json, size - 1);
     if (fault != COMMAND_OK) {
         MUST(error[0] && str_utf8_valid(error, strlen(error)) && !command.json);
         return 0;

@@ -25,6 +25,18 @@ static int setup(void **state)
     return uuid_parse(OPERATOR, strlen(OPERATOR), &operator_id) ? 0 : -1;
 }
 
+/* The same with a member that is not plain: the thorough reader's business. */
+static enum command_fault parse_with_a_list(const char *json)
+{
+    char longer[1024];
+    struct str_out o = str_out(longer, sizeof(longer));
+    str_puts(&o, "{\"_\":[]");
+    str_puts(&o, json[1] == '}' ? "" : ",");
+    str_puts(&o, json + 1);
+    assert_false(o.cut);
+    return parse(longer, o.len);
+}
+
 static void test_minimal(void **state)
 {
     (void)state;
@@ -45,6 +57,32 @@ static void test_minimal(void **state)
     assert_int_equal(command.registered_delivery, -1);
     assert_int_equal(command.tlvs.len, 0);
     commands_clear(&command);
+}
+
+/* What both readers make of the same members. */
+static void test_plain_or_not(void **state)
+{
+    (void)state;
+    static const char plain[] =
+        "{" MINIMAL ",\"version\":\"1.0\",\"accountId\":\"acc\",\"messageType\":\"FLASH\","
+        "\"enqueuedAt\":\"2026-04-18T10:00:00.000Z\",\"expiresAt\":\"2026-04-18T10:05:00Z\","
+        "\"scheduledAt\":null,\"priority\":3,\"registeredDelivery\":\"17\",\"encoding\":\"ucs2\"}";
+    for (int thorough = 0; thorough <= 1; thorough++) {
+        assert_int_equal(thorough ? parse_with_a_list(plain) : parse(plain, sizeof(plain) - 1),
+                         COMMAND_OK);
+        assert_int_equal(command.json != NULL, thorough);
+        assert_true(str_equal((const char *)command.text.data, command.text.len, "hi", 2));
+        assert_true(
+            str_equal((const char *)command.account_id.data, command.account_id.len, "acc", 3));
+        assert_true(command.flash && command.encoding == SPLIT_UCS2);
+        assert_true(command.has_enqueued_at && command.enqueued_at_ms == 1776506400000);
+        assert_true(command.has_expires_at && command.expires_at_ms == 1776506700000);
+        assert_false(command.has_scheduled_at);
+        assert_int_equal(command.priority, 3);
+        assert_int_equal(command.registered_delivery, 17);
+        assert_int_equal(command.source_ton, -1);
+        commands_clear(&command);
+    }
 }
 
 static void test_full(void **state)
@@ -170,6 +208,11 @@ static void test_refuses(void **state)
         check(strcmp(error, rows[i].error) == 0, "row %zu: %s", i, error);
         assert_null(command.json);
         assert_null(command.owned);
+        if (fault == COMMAND_NOT_JSON)
+            continue;
+        fault = parse_with_a_list(rows[i].json);
+        check(fault == rows[i].fault, "row %zu with a list: %s", i, command_fault_name(fault));
+        check(strcmp(error, rows[i].error) == 0, "row %zu with a list: %s", i, error);
     }
 }
 
@@ -264,10 +307,10 @@ static void test_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_minimal),   cmocka_unit_test(test_full),
-        cmocka_unit_test(test_binary),    cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_too_large), cmocka_unit_test(test_traces),
-        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_minimal), cmocka_unit_test(test_plain_or_not),
+        cmocka_unit_test(test_full),    cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_refuses), cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_traces),  cmocka_unit_test(test_addresses),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

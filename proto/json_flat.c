@@ -1,0 +1,204 @@
+/* One pass over the bytes; whatever is not as expected ends it. */
+#include "common/str.h"
+#include "proto/json_flat.h"
+
+/* A double holds every one of them. */
+#define DIGITS_MAX 15
+
+struct walk {
+    const char *pos;
+    const char *end;
+};
+
+/* The next byte that is no blank; NUL at the end, where no document of ours has one. */
+static char next(struct walk *w)
+{
+    while (w->pos < w->end &&
+           (*w->pos == ' ' || *w->pos == '\n' || *w->pos == '\t' || *w->pos == '\r'))
+        w->pos++;
+    return w->pos < w->end ? *w->pos : '\0';
+}
+
+static bool take(struct walk *w, char c)
+{
+    if (next(w) != c)
+        return false;
+    w->pos++;
+    return true;
+}
+
+#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
+
+/* Has one of eight octets a top bit, or is it a quote, a backslash or a control character? */
+static bool is_special(uint64_t word)
+{
+    uint64_t quote = word ^ EACH('"'), backslash = word ^ EACH('\\');
+    uint64_t found = word | ((quote - EACH(1)) & ~quote) | ((backslash - EACH(1)) & ~backslash) |
+                     ((word - EACH(0x20)) & ~word);
+    return (found & EACH(0x80)) != 0;
+}
+
+/* To where something special may be: octets one by one from there. */
+static const char *skip_plain(const char *p, const char *end)
+{
+    uint64_t word;
+    for (; end - p >= 8; p += 8) {
+        memcpy(&word, p, 8);
+        if (is_special(word))
+            break;
+    }
+    return p;
+}
+
+static bool take_text(struct walk *w, struct bytes *text_r)
+{
+    if (!take(w, '"'))
+        return false;
+    const char *start = w->pos;
+    const char *p = skip_plain(start, w->end);
+    while (p < w->end && *p != '"') {
+        uint8_t c = (uint8_t)*p;
+        if (c < 0x20 || c == '\\')
+            return false;
+        if (c < 0x80) {
+            p++;
+        } else {
+            const char *next_pos = p;
+            if (str_utf8_next(&next_pos, w->end) == STR_UTF8_BAD)
+                return false;
+            p = skip_plain(next_pos, w->end);
+        }
+    }
+    if (p == w->end)
+        return false;
+    *text_r = (struct bytes){(const uint8_t *)start, (size_t)(p - start)};
+    w->pos = p + 1;
+    return true;
+}
+
+/* What may not follow (a fraction, an exponent, a letter) is found by who looks for ',' or '}'. */
+static bool take_number(struct walk *w, int64_t *number_r)
+{
+    bool negative = *w->pos == '-';
+    w->pos += negative;
+    const char *digits = w->pos;
+    int64_t v = 0;
+    while (w->pos < w->end && str_is_digit(*w->pos) && w->pos - digits <= DIGITS_MAX)
+        v = v * 10 + (*w->pos++ - '0');
+    size_t count = (size_t)(w->pos - digits);
+    if (count == 0 || count > DIGITS_MAX || (count > 1 && *digits == '0'))
+        return false;
+    *number_r = negative ? -v : v;
+    return true;
+}
+
+static bool take_word(struct walk *w, const char *word)
+{
+    size_t len = strlen(word);
+    if ((size_t)(w->end - w->pos) < len || memcmp(w->pos, word, len) != 0)
+        return false;
+    w->pos += len;
+    return true;
+}
+
+static bool take_value(struct walk *w, struct json_flat_member *m)
+{
+    char c = next(w);
+    m->text = (struct bytes){0};
+    m->number = c == 't';
+    m->type = c == '"'               ? JSON_STRING
+              : c == 'n'             ? JSON_NULL
+              : c == 't' || c == 'f' ? JSON_BOOL
+                                     : JSON_NUMBER;
+    switch (c) {
+    case '"':
+        return take_text(w, &m->text);
+    case 't':
+        return take_word(w, "true");
+    case 'f':
+        return take_word(w, "false");
+    case 'n':
+        return take_word(w, "null");
+    default:
+        return w->pos < w->end && take_number(w, &m->number);
+    }
+}
+
+/* Names mostly differ in length or in their first letters. */
+static bool is_named(const struct json_flat_member *m, const char *name, size_t len)
+{
+    return m->name.len == len && (len == 0 || (m->name.data[0] == (uint8_t)name[0] &&
+                                               memcmp(m->name.data, name, len) == 0));
+}
+
+static bool is_twin(const struct json_flat *flat, struct bytes name)
+{
+    for (size_t i = 0; i < flat->count; i++)
+        if (is_named(&flat->members[i], (const char *)name.data, name.len))
+            return true;
+    return false;
+}
+
+static bool take_member(struct walk *w, struct json_flat *flat)
+{
+    if (flat->count == JSON_FLAT_MEMBERS_MAX)
+        return false;
+    struct json_flat_member *m = &flat->members[flat->count];
+    if (!take_text(w, &m->name) || is_twin(flat, m->name) || !take(w, ':') || !take_value(w, m))
+        return false;
+    flat->count++;
+    return true;
+}
+
+bool json_flat_read(const char *data, size_t len, struct json_flat *flat_r)
+{
+    struct walk w = {.pos = data, .end = data + len};
+    flat_r->count = 0;
+    if (len > JSON_SIZE_LIMIT || !take(&w, '{'))
+        return false;
+    if (next(&w) != '}') {
+        do {
+            if (!take_member(&w, flat_r))
+                return false;
+        } while (take(&w, ','));
+    }
+    return take(&w, '}') && next(&w) == '\0' && w.pos == w.end;
+}
+
+const struct json_flat_member *json_flat_member(const struct json_flat *flat, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < flat->count; i++) {
+        const struct json_flat_member *m = &flat->members[i];
+        if (is_named(m, name, len))
+            return m->type == JSON_NULL ? NULL : m;
+    }
+    return NULL;
+}
+
+bool json_flat_string(const struct json_flat_member *member, struct bytes *text_r)
+{
+    if (!member || member->type != JSON_STRING)
+        return false;
+    *text_r = member->text;
+    return true;
+}
+
+bool json_flat_int(const struct json_flat_member *member, int64_t min, int64_t max, int64_t *v_r)
+{
+    if (!member)
+        return false;
+    if (member->type == JSON_STRING)
+        return str_parse_i64((const char *)member->text.data, member->text.len, min, max, v_r);
+    if (member->type != JSON_NUMBER || member->number < min || member->number > max)
+        return false;
+    *v_r = member->number;
+    return true;
+}
+
+bool json_flat_time(const struct json_flat_member *member, int64_t *unix_ms_r)
+{
+    struct bytes text;
+    return json_flat_string(member, &text) &&
+           str_time_parse((const char *)text.data, text.len, unix_ms_r);
+}
