@@ -268,18 +268,20 @@ static void on_reply(redisAsyncContext *ac, void *r, void *privdata)
 
 /* --- commands --- */
 
-static bool issue(struct redis *redis, struct redis_call *call, size_t argc, const char **argv,
-                  const size_t *lens)
+static bool issue(struct redis *redis, struct redis_call *call, size_t argc,
+                  const char *const *argv, const size_t *lens)
 {
-    if (redisAsyncCommandArgv(redis->ac, on_reply, call, (int)argc, argv, lens) != REDIS_OK)
+    struct bytes wire = redis_calls_format(&redis->calls, argc, argv, lens);
+    const char *text = (const char *)wire.data;
+    if (redisAsyncFormattedCommand(redis->ac, on_reply, call, text, wire.len) != REDIS_OK)
         return false;
     if (redis->state == READY)
         start_command_timer(redis);
     return true;
 }
 
-static bool send_call(struct redis *redis, struct redis_call *call, size_t argc, const char **argv,
-                      const size_t *lens)
+static bool send_call(struct redis *redis, struct redis_call *call, size_t argc,
+                      const char *const *argv, const size_t *lens)
 {
     if (issue(redis, call, argc, argv, lens))
         return true;
@@ -297,8 +299,7 @@ bool redis_command(struct redis *redis, redis_done *done, void *arg, size_t argc
 {
     if (!may_send(redis))
         return false;
-    /* hiredis reads them only; its prototype lacks the const */
-    return send_call(redis, take_call(redis, done, arg), argc, (const char **)argv, lens);
+    return send_call(redis, take_call(redis, done, arg), argc, argv, lens);
 }
 
 /* The server does not know the script: the same call once more, with the text. */

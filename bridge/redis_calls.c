@@ -11,6 +11,8 @@ void redis_calls_init(struct redis_calls *calls)
     list_init(&calls->by_age);
     list_init(&calls->free);
     calls->outstanding = 0;
+    calls->wire = NULL;
+    calls->wire_size = 0;
 }
 
 void redis_calls_free(struct redis_calls *calls)
@@ -22,6 +24,10 @@ void redis_calls_free(struct redis_calls *calls)
         free(call);
     }
     list_init(&calls->free);
+    if (calls->wire)
+        explicit_bzero(calls->wire, calls->wire_size); /* it may be AUTH */
+    free(calls->wire);
+    calls->wire = NULL;
 }
 
 struct redis_call *redis_calls_take(struct redis_calls *calls, redis_done *done, void *arg,
@@ -83,6 +89,39 @@ void redis_calls_save(struct redis_call *call, size_t keys, size_t argc, const c
     }
     call->keys = keys;
     call->argc = argc;
+}
+
+/* "$3\r\n" */
+static char *put_length(char *at, char mark, size_t len)
+{
+    *at++ = mark;
+    at += str_format_u64(len, at);
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
+}
+
+struct bytes redis_calls_format(struct redis_calls *calls, size_t argc, const char *const *argv,
+                                const size_t *lens)
+{
+    enum { LENGTH_SIZE = 1 + 20 + 2, END_SIZE = 2 };
+    size_t most = LENGTH_SIZE;
+    for (size_t i = 0; i < argc; i++)
+        most += LENGTH_SIZE + lens[i] + END_SIZE;
+    if (calls->wire_size < most) {
+        calls->wire = xrealloc(calls->wire, most * 2);
+        calls->wire_size = most * 2;
+    }
+    char *at = put_length(calls->wire, '*', argc);
+    for (size_t i = 0; i < argc; i++) {
+        at = put_length(at, '$', lens[i]);
+        if (lens[i] > 0)
+            memcpy(at, argv[i], lens[i]);
+        at += lens[i];
+        *at++ = '\r';
+        *at++ = '\n';
+    }
+    return (struct bytes){(const uint8_t *)calls->wire, (size_t)(at - calls->wire)};
 }
 
 void redis_calls_digest(struct redis_script *script)

@@ -203,6 +203,31 @@ static void test_replies(void **state)
     assert_int_equal(redis_outstanding(r->redis), 0);
 }
 
+/* Nothing, a NUL, what looks like the protocol, and more than any buffer begins with. */
+static void test_arguments_of_every_kind(void **state)
+{
+    struct rig *r = *state;
+    static char large[100000];
+    memset(large, 'x', sizeof(large));
+    const struct {
+        const char *data;
+        size_t len;
+    } rows[] = {{"", 0}, {"a\0b", 3}, {"\r\n$3\r\n*1", 8}, {large, sizeof(large)}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *argv[] = {"SET", "k", rows[i].data};
+        const size_t lens[] = {3, 1, rows[i].len};
+        unsigned before = r->answers;
+        assert_true(redis_command(r->redis, on_done, r, 3, argv, lens));
+        UNTIL(r, r->answers > before);
+        assert_string_equal(r->text, "OK");
+        ANSWER(r, "STRLEN", "k");
+        assert_int_equal(r->integer, rows[i].len);
+    }
+    ANSWER(r, "SET", "k", "a\r\nb");
+    ANSWER(r, "GET", "k");
+    assert_string_equal(r->text, "a\r\nb");
+}
+
 static void test_script(void **state)
 {
     struct rig *r = *state;
@@ -462,6 +487,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_server_comes_late, setup, teardown),
         cmocka_unit_test_setup_teardown(test_name_does_not_resolve, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replies, setup_running, teardown),
+        cmocka_unit_test_setup_teardown(test_arguments_of_every_kind, setup_running, teardown),
         cmocka_unit_test_setup_teardown(test_script, setup_running, teardown),
         cmocka_unit_test_setup_teardown(test_many_and_bound, setup_running, teardown),
         cmocka_unit_test_setup_teardown(test_killed_and_back, setup_running, teardown),
