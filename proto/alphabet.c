@@ -74,12 +74,24 @@ bool alphabet_put(const struct alphabet *alphabet, uint32_t cp, struct alphabet_
     return false;
 }
 
+bool alphabet_is_default_gsm7(const struct alphabet *alphabet)
+{
+    return alphabet->coding == SPLIT_CODED_GSM7 && !alphabet->invariant &&
+           alphabet->tables.locking == GSM7_DEFAULT && alphabet->tables.single == GSM7_DEFAULT;
+}
+
 bool alphabet_measure(const struct alphabet *alphabet, const char *text, size_t len,
                       struct alphabet_measure *measure_r)
 {
     struct alphabet_measure m = {0};
     const char *end = text + len;
+    bool has_runs = alphabet_is_default_gsm7(alphabet);
     while (text < end) {
+        size_t run = has_runs ? gsm7_put_run(text, (size_t)(end - text), NULL) : 0;
+        m.cost += run;
+        text += run;
+        if (text == end)
+            break;
         struct alphabet_unit unit;
         uint32_t cp = (uint8_t)*text < 0x80 ? (uint8_t)*text++ : str_utf8_next(&text, end);
         if (cp == STR_UTF8_BAD || !alphabet_put(alphabet, cp, &unit))

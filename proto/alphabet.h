@@ -26,6 +26,9 @@ struct alphabet_unit {
 bool alphabet_put(const struct alphabet *alphabet, uint32_t code_point,
                   struct alphabet_unit *unit_r) MUST_CHECK;
 
+/* The default tables of GSM 7, which gsm7_put_run() knows. */
+bool alphabet_is_default_gsm7(const struct alphabet *alphabet);
+
 /* A whole text. False when it is ill-formed or a character is not in the alphabet. */
 struct alphabet_measure {
     size_t cost;

@@ -69,6 +69,20 @@ size_t gsm7_put(struct gsm7_tables tables, uint32_t cp, uint8_t out[2])
     return 0;
 }
 
+size_t gsm7_put_run(const char *text, size_t len, uint8_t *septets)
+{
+    size_t n = 0;
+    for (; n < len; n++) {
+        uint8_t c = (uint8_t)text[n];
+        uint8_t septet = gsm7_default_of_latin1[c];
+        if (c < 0x20 || c >= 0x80 || septet >= GSM7_ESCAPED)
+            break;
+        if (septets)
+            septets[n] = septet;
+    }
+    return n;
+}
+
 bool gsm7_encode(struct gsm7_tables tables, const char *text, size_t len, uint8_t *septets,
                  size_t size, size_t *count_r)
 {

@@ -32,6 +32,10 @@ struct gsm7_tables {
 /* Septets of a code point: 1, or 2 with the escape first; 0 when the tables lack it. */
 size_t gsm7_put(struct gsm7_tables tables, uint32_t code_point, uint8_t out[2]);
 
+/* The characters that `text` begins with as far as they are printable ASCII and one septet each in
+ * the default alphabet: how many, and their septets unless `septets` is NULL. */
+size_t gsm7_put_run(const char *text, size_t len, uint8_t *septets);
+
 /* False when a character is not in the tables, the text is ill-formed or `size` is too small. */
 bool gsm7_encode(struct gsm7_tables tables, const char *text, size_t len, uint8_t *septets,
                  size_t size, size_t *count_r) MUST_CHECK;

@@ -195,6 +195,19 @@ static bool is_simple(const char *pos, const char *end)
            (pos + 1 == end || (uint8_t)pos[1] < 0x80);
 }
 
+/* Most of most texts in one go, as far as the segment reaches; returns how many characters. */
+static size_t cut_run(struct cutter *c, const char *text, const char *end)
+{
+    size_t most = min_size(c->capacity - c->used, (size_t)(end - text));
+    size_t n = gsm7_put_run(text, most, c->staging + c->staged);
+    /* What is no ASCII may belong to the character before it. */
+    if (n > 0 && text + n < end && (uint8_t)text[n] >= 0x80)
+        n--;
+    c->staged += n;
+    c->used += n;
+    return n;
+}
+
 static struct cutter cutter_of(const struct job *job)
 {
     return (struct cutter){
@@ -213,9 +226,14 @@ static bool cut_text(const struct job *job, const struct alphabet *alphabet, con
 {
     struct cutter c = cutter_of(job);
     const char *end = text + len;
+    bool has_runs = alphabet_is_default_gsm7(alphabet);
     c.count_only = count_only;
     cutter_begin(&c);
     while (text < end && !c.failed) {
+        size_t run = has_runs ? cut_run(&c, text, end) : 0;
+        text += run;
+        if (run > 0)
+            continue;
         if (is_simple(text, end)) {
             add_next(&c, alphabet, &text, end);
             continue;
