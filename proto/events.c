@@ -64,8 +64,9 @@ static void emit_optional(struct json_emit *e, const char *key, const char *cstr
 /* A field that others declare with a maximal length: cut between characters. */
 static void emit_limited(struct json_emit *e, const char *key, const char *cstr, size_t max)
 {
-    const char *end = cstr + strlen(cstr);
-    const char *pos = cstr;
+    size_t len = strlen(cstr);
+    const char *end = cstr + len;
+    const char *pos = len <= max ? end : cstr;
     for (size_t n = 0; n < max && pos < end; n++)
         (void)str_utf8_next(&pos, end);
     json_emit_member_text(e, key, cstr, (size_t)(pos - cstr));

@@ -3,6 +3,27 @@
 #include "common/str.h"
 #include "proto/json_check.h"
 
+#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
+
+/* The top bit of each octet that is 0, and perhaps of some before which one is. */
+static uint64_t zeros(uint64_t word)
+{
+    return (word - EACH(1)) & ~word;
+}
+
+const char *json_skip_plain(const char *pos, const char *end)
+{
+    uint64_t word;
+    for (; end - pos >= 8; pos += 8) {
+        memcpy(&word, pos, 8);
+        uint64_t found = word | zeros(word ^ EACH('"')) | zeros(word ^ EACH('\\')) |
+                         zeros(word ^ EACH(0x7F)) | ((word - EACH(0x20)) & ~word);
+        if (found & EACH(0x80))
+            break;
+    }
+    return pos;
+}
+
 struct scan {
     const char *pos;
     const char *end;
@@ -71,14 +92,14 @@ static const char *check_escape(struct scan *s)
 
 static const char *check_string(struct scan *s)
 {
-    s->pos++;
+    s->pos = json_skip_plain(s->pos + 1, s->end);
     while (s->pos < s->end) {
         uint8_t c = (uint8_t)*s->pos;
         if (c >= 0x80) {
             const char *next = s->pos;
             if (str_utf8_next(&next, s->end) == STR_UTF8_BAD)
                 return "ill-formed UTF-8";
-            s->pos = next;
+            s->pos = json_skip_plain(next, s->end);
             continue;
         }
         if (c < 0x20)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/str.h"
+#include "proto/json_check.h"
 #include "proto/json_emit.h"
 
 #define FIRST_SIZE 1024
@@ -60,7 +61,11 @@ static void put(struct json_emit *e, const char *s, size_t len)
 
 static void put_char(struct json_emit *e, char c)
 {
-    put(e, &c, 1);
+    char *to = room(e, 1);
+    if (!to)
+        return;
+    *to = c;
+    e->len++;
 }
 
 /* Every value begins here: the comma that it may need. */
@@ -99,10 +104,19 @@ void json_emit_array_end(struct json_emit *e)
 
 void json_emit_key(struct json_emit *e, const char *key)
 {
-    begin_value(e);
-    put_char(e, '"');
-    put(e, key, strlen(key));
-    put(e, "\":", 2);
+    size_t len = strlen(key);
+    char *to = room(e, len + 4);
+    if (!to)
+        return;
+    char *at = to;
+    if (e->comma)
+        *at++ = ',';
+    *at++ = '"';
+    memcpy(at, key, len);
+    at += len;
+    *at++ = '"';
+    *at++ = ':';
+    e->len += (size_t)(at - to);
     e->comma = false;
 }
 
@@ -155,7 +169,7 @@ void json_emit_fixed3(struct json_emit *e, int64_t thousandths)
 /* The octets of a plain run: printable ASCII without quote and backslash. */
 static size_t plain_run(const char *s, const char *end)
 {
-    const char *p = s;
+    const char *p = json_skip_plain(s, end);
     while (p < end && (uint8_t)*p >= 0x20 && (uint8_t)*p < 0x7F && *p != '"' && *p != '\\')
         p++;
     return (size_t)(p - s);
@@ -212,11 +226,11 @@ void json_emit_hex(struct json_emit *e, struct bytes b)
 {
     begin_value(e);
     put_char(e, '"');
-    for (size_t i = 0; i < b.len; i++) {
-        char pair[3];
-        str_hex_encode(b.data + i, 1, pair);
-        put(e, pair, 2);
-    }
+    char *to = room(e, 2 * b.len + 1); /* a NUL besides, which the quote overwrites */
+    if (!to)
+        return;
+    str_hex_encode(b.data, b.len, to);
+    e->len += 2 * b.len;
     put_char(e, '"');
 }
 

@@ -1,5 +1,6 @@
 /* One pass over the bytes; whatever is not as expected ends it. */
 #include "common/str.h"
+#include "proto/json_check.h"
 #include "proto/json_flat.h"
 
 /* A double holds every one of them. */
@@ -27,35 +28,12 @@ static bool take(struct walk *w, char c)
     return true;
 }
 
-#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
-
-/* Has one of eight octets a top bit, or is it a quote, a backslash or a control character? */
-static bool is_special(uint64_t word)
-{
-    uint64_t quote = word ^ EACH('"'), backslash = word ^ EACH('\\');
-    uint64_t found = word | ((quote - EACH(1)) & ~quote) | ((backslash - EACH(1)) & ~backslash) |
-                     ((word - EACH(0x20)) & ~word);
-    return (found & EACH(0x80)) != 0;
-}
-
-/* To where something special may be: octets one by one from there. */
-static const char *skip_plain(const char *p, const char *end)
-{
-    uint64_t word;
-    for (; end - p >= 8; p += 8) {
-        memcpy(&word, p, 8);
-        if (is_special(word))
-            break;
-    }
-    return p;
-}
-
 static bool take_text(struct walk *w, struct bytes *text_r)
 {
     if (!take(w, '"'))
         return false;
     const char *start = w->pos;
-    const char *p = skip_plain(start, w->end);
+    const char *p = json_skip_plain(start, w->end);
     while (p < w->end && *p != '"') {
         uint8_t c = (uint8_t)*p;
         if (c < 0x20 || c == '\\')
@@ -66,7 +44,7 @@ static bool take_text(struct walk *w, struct bytes *text_r)
             const char *next_pos = p;
             if (str_utf8_next(&next_pos, w->end) == STR_UTF8_BAD)
                 return false;
-            p = skip_plain(next_pos, w->end);
+            p = json_skip_plain(next_pos, w->end);
         }
     }
     if (p == w->end)

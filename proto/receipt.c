@@ -118,6 +118,11 @@ static size_t decode_octets(struct bytes b, char *text, size_t size)
 {
     bool utf8 = str_utf8_valid((const char *)b.data, b.len);
     size_t len = 0;
+    if (utf8 && !memchr(b.data, 0, b.len)) { /* nearly every one */
+        len = min_size(b.len, size);
+        memcpy(text, b.data, len);
+        return len;
+    }
     for (size_t i = 0; i < b.len; i++) {
         char out[STR_UTF8_MAX];
         size_t n = utf8 && b.data[i] ? 1 : str_utf8_put(b.data[i] ? b.data[i] : '@', out);

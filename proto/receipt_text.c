@@ -42,6 +42,11 @@ static bool is_word(char c)
     return (l >= 'a' && l <= 'z') || str_is_digit(c) || c == '_';
 }
 
+static bool ends_value(char c)
+{
+    return is_blank(c) || c == ',' || c == ';' || c == '|' || c == '\0';
+}
+
 static void skip_blanks(struct span *s)
 {
     while (s->pos < s->end && is_blank(*s->pos))
@@ -63,14 +68,23 @@ static bool skip_words(struct span *s, const char *words)
     return true;
 }
 
+/* Of any spelling above; asked for nearly each character. */
+static bool begins_label(char c)
+{
+    return c == 'i' || c == 'd' || c == 'm' || c == 'e' || c == 's' || c == 't';
+}
+
 /* A label with its colon at s->pos, which moves behind it. */
 static bool take_label(struct span *s, enum label *label_r)
 {
-    if (s->pos >= s->end || !strchr("idmest", str_lower(*s->pos)) || !*s->pos)
-        return false; /* no spelling begins so */
+    if (s->pos >= s->end)
+        return false;
+    char first = str_lower(*s->pos);
+    if (!begins_label(first))
+        return false;
     for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
         struct span at = *s;
-        if (!skip_words(&at, spellings[i].words))
+        if (spellings[i].words[0] != first || !skip_words(&at, spellings[i].words))
             continue;
         skip_blanks(&at);
         if (at.pos >= at.end || *at.pos != ':')
@@ -91,7 +105,7 @@ static struct bytes take_value(struct span *s)
     if (take_label(&ahead, &label))
         return (struct bytes){0};
     const char *start = s->pos;
-    while (s->pos < s->end && !is_blank(*s->pos) && !strchr(",;|", *s->pos))
+    while (s->pos < s->end && !ends_value(*s->pos))
         s->pos++;
     return (struct bytes){.data = (const uint8_t *)start, .len = (size_t)(s->pos - start)};
 }

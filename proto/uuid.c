@@ -32,12 +32,15 @@ bool uuid_parse(const char *s, size_t len, struct uuid *uuid_r)
 
 void uuid_format(const struct uuid *uuid, char out[UUID_TEXT_SIZE])
 {
-    char hex[2 * UUID_SIZE + 1];
-    str_hex_encode(uuid->octets, UUID_SIZE, hex);
-    const char *from = hex;
-    for (size_t i = 0; i < UUID_TEXT_SIZE - 1; i++)
-        out[i] = is_dash_position(i) ? '-' : *from++;
-    out[UUID_TEXT_SIZE - 1] = '\0';
+    static const size_t groups[] = {4, 2, 2, 2, 6};
+    const uint8_t *octets = uuid->octets;
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        str_hex_encode(octets, groups[i], out);
+        octets += groups[i];
+        out += 2 * groups[i];
+        *out++ = '-'; /* over the NUL; the last one becomes one again */
+    }
+    out[-1] = '\0';
 }
 
 bool uuid_equal(const struct uuid *a, const struct uuid *b)
