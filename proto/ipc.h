@@ -9,7 +9,7 @@
 #include "common/buf.h"
 
 #define IPC_MAJOR 1
-#define IPC_MINOR 1
+#define IPC_MINOR 2
 
 #define IPC_OPERATOR_ID_SIZE 16
 
@@ -80,7 +80,7 @@ enum ipc_stat {
     IPC_STAT_DELIVERS_RECEIVED,
     IPC_STAT_DELIVERS_BUSY,   /* answered with the busy status: hold expired or full */
     IPC_STAT_PROTOCOL_ERRORS, /* malformed or unexpected PDUs from the MNO */
-    IPC_STAT_PACER_WAITS,     /* times the pacer made a ready submit wait */
+    IPC_STAT_PACER_WAITS,     /* seconds in which a ready submit waited for its token */
     IPC_STAT_TPS_CURRENT,     /* gauge: submit_sm written in the last full second */
     IPC_STAT_TPS_PEAK,        /* gauge: most submit_sm in any one-second window since start */
     IPC_STAT_QUEUED,          /* gauge: SUBMITs waiting for pacer or window */
@@ -89,6 +89,9 @@ enum ipc_stat {
     IPC_STAT_LEDGER_USED,     /* gauge: entries of this operator not settled */
     IPC_STAT_PACER_LIMIT,     /* gauge: submit_sm per second in force */
     IPC_STAT_ALERT_NOTIFICATIONS,
+    IPC_STAT_TOKENS_LENT,     /* to other instances */
+    IPC_STAT_TOKENS_BORROWED, /* from other instances, and used */
+    IPC_STAT_TOKENS_LOST,     /* borrowed, and not used in time */
     IPC_STATS_COUNT
 };
 

@@ -90,6 +90,24 @@ HANDLER(pace)
     return true;
 }
 
+HANDLER(lend)
+{
+    DECODE(lend);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
+    if (op)
+        submits_lend(op->submits, &record);
+    return true;
+}
+
+HANDLER(grant)
+{
+    DECODE(grant);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
+    if (op)
+        submits_grant(op->submits, &record);
+    return true;
+}
+
 HANDLER(submit)
 {
     DECODE(submit);
@@ -171,6 +189,8 @@ static handler *const handlers[IPC_TYPE_COUNT] = {
     [IPC_DROP] = on_drop,
     [IPC_REBIND] = on_rebind,
     [IPC_PACE] = on_pace,
+    [IPC_LEND] = on_lend,
+    [IPC_GRANT] = on_grant,
     [IPC_SUBMIT] = on_submit,
     [IPC_RETRY] = on_retry,
     [IPC_CLOSE] = on_close,

@@ -1,31 +1,36 @@
-/* An exact sliding log of write times, and an even schedule below it. */
+/* An exact sliding log of write times and loans, and an even schedule below it. */
 #include "session-agent/pacer.h"
 
 #include <stdlib.h>
 
+#define LOAN_GROUP_NS (5 * NS_PER_MS) /* tokens due within it are one loan */
+#define LOANS_MAX 256u                /* a window and what is ahead holds about 222 */
+
+struct loan {
+    int64_t by;
+    uint64_t tokens_before; /* of all loans older than this one */
+};
+
 struct pacer {
-    int64_t *log;          /* ring of write times in ns; entry n stands at n % size */
-    uint32_t size;         /* 0 until the first limit */
-    uint32_t limit;        /* per second */
-    uint64_t count;        /* writes so far: the newest entry is count − 1 */
-    uint64_t oldest;       /* the first entry that the ring still holds */
-    uint64_t flushed;      /* entries before this one have their final stamp */
-    uint64_t second_start; /* the first entry younger than 1 s at the last write */
+    int64_t *log;       /* ring of write times in ns; entry n stands at n % size */
+    uint32_t size;      /* 0 until the first limit */
+    uint32_t limit;     /* per second */
+    uint64_t count;     /* writes so far: the newest entry is count − 1 */
+    uint64_t oldest;    /* the first entry that the ring still holds */
+    uint64_t flushed;   /* entries before this one have their final stamp */
+    struct loan *loans; /* a ring as well, by `by`; NULL until the first */
+    uint64_t loan_count;
+    uint64_t lent; /* tokens of all loans */
+    int64_t last_loan_from;
     int64_t silent_until;
     int64_t due; /* when the schedule wants the next write */
-    bool waited; /* the wait for the next write is counted */
-    uint64_t waits;
-    uint32_t peak;
-    int64_t grid_second; /* the second that grid_count counts */
-    uint32_t grid_count, grid_last;
 };
 
 struct pacer *pacer_create(mono_t now)
 {
     struct pacer *p = xcalloc(1, sizeof *p);
-    p->silent_until = now.ns + PACER_WINDOW_NS;
+    p->silent_until = now.ns + PACER_SILENT_NS;
     p->due = p->silent_until;
-    p->grid_second = now.ns / NS_PER_S;
     return p;
 }
 
@@ -34,6 +39,7 @@ void pacer_destroy(struct pacer **p)
     if (!*p)
         return;
     free((*p)->log);
+    free((*p)->loans);
     free(*p);
     *p = NULL;
 }
@@ -43,14 +49,74 @@ static int64_t *entry(const struct pacer *p, uint64_t n)
     return &p->log[n % p->size];
 }
 
-/* The first entry that the hard rule, or the count of the last second, may still ask for. */
-static uint64_t first_of_window(const struct pacer *p, int64_t now)
+static const struct loan *loan(const struct pacer *p, uint64_t n)
 {
-    uint64_t n = p->count;
-    while (n > p->oldest && *entry(p, n - 1) > now - PACER_WINDOW_NS)
-        n--;
-    return n;
+    return &p->loans[n % LOANS_MAX];
 }
+
+/* --- what counts at a time --- */
+
+/* The first write that lies less than a window before `at`. */
+static uint64_t first_write(const struct pacer *p, int64_t at)
+{
+    uint64_t low = p->oldest, high = p->count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (*entry(p, middle) > at - PACER_WINDOW_NS)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static uint64_t first_loan(const struct pacer *p, int64_t at)
+{
+    uint64_t low = p->loan_count > LOANS_MAX ? p->loan_count - LOANS_MAX : 0, high = p->loan_count;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (loan(p, middle)->by > at - PACER_WINDOW_NS)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static uint64_t lent_since(const struct pacer *p, uint64_t n)
+{
+    return n < p->loan_count ? p->lent - loan(p, n)->tokens_before : 0;
+}
+
+/* The hard rule alone: the earliest time, not before `at`, at which one more may be written; and
+ * how many then (NULL: no matter). Something is lent or written after `at`, too, and counts. */
+static int64_t allowed_at(const struct pacer *p, int64_t at, uint64_t *room_r)
+{
+    int64_t t = at > p->silent_until ? at : p->silent_until;
+    uint64_t write = first_write(p, t), lending = first_loan(p, t);
+    uint64_t used = p->count - write + lent_since(p, lending);
+    if (used >= p->limit && lending == p->loan_count) { /* nothing is lent: no need to search */
+        write = p->count - p->limit + 1;
+        t = *entry(p, write - 1) + PACER_WINDOW_NS;
+        used = p->limit - 1;
+    }
+    while (used >= p->limit) {
+        bool is_write = write < p->count &&
+                        (lending == p->loan_count || *entry(p, write) <= loan(p, lending)->by);
+        if (is_write) {
+            t = *entry(p, write++) + PACER_WINDOW_NS;
+        } else {
+            INVARIANT(lending < p->loan_count);
+            t = loan(p, lending++)->by + PACER_WINDOW_NS;
+        }
+        used = p->count - write + lent_since(p, lending);
+    }
+    if (room_r)
+        *room_r = p->limit - used;
+    return t;
+}
+
+/* --- the limit --- */
 
 static void resize(struct pacer *p, uint32_t size, uint64_t keep_from)
 {
@@ -70,7 +136,7 @@ void pacer_set_limit(struct pacer *p, uint32_t per_second, mono_t now)
         return;
     /* A ring smaller than the window's content would forget writes that a later, higher limit has
      * to count. */
-    uint64_t keep_from = first_of_window(p, now.ns);
+    uint64_t keep_from = first_write(p, now.ns);
     uint64_t size = max_u64(p->count - keep_from, limit);
     if (size != p->size && size > 0)
         resize(p, (uint32_t)size, keep_from);
@@ -86,61 +152,33 @@ uint32_t pacer_limit(const struct pacer *p)
     return p->limit;
 }
 
-/* The hard rule alone: when may the next be written? */
-static int64_t allowed_at(const struct pacer *p)
+/* --- writes --- */
+
+int64_t pacer_next_ns(const struct pacer *p, mono_t now)
 {
-    int64_t at = p->silent_until;
-    if (p->count >= p->oldest + p->limit) {
-        int64_t free_at = *entry(p, p->count - p->limit) + PACER_WINDOW_NS;
-        at = free_at > at ? free_at : at;
-    }
-    return at;
+    if (!p->limit)
+        return PACER_NEVER;
+    int64_t at = allowed_at(p, now.ns, NULL);
+    at = p->due > at ? p->due : at;
+    return at > now.ns ? at - now.ns : 0;
 }
 
-int64_t pacer_next_ns(struct pacer *p, mono_t now)
+void pacer_charge(struct pacer *p, mono_t now)
 {
-    int64_t wait = PACER_NEVER;
-    if (p->limit) {
-        int64_t at = allowed_at(p);
-        at = p->due > at ? p->due : at;
-        wait = at > now.ns ? at - now.ns : 0;
-    }
-    if (wait > 0 && !p->waited) {
-        p->waited = true;
-        p->waits++;
-    }
-    return wait;
-}
-
-static void turn_grid(struct pacer *p, int64_t now)
-{
-    int64_t second = now / NS_PER_S;
-    if (second == p->grid_second)
-        return;
-    p->grid_last = second == p->grid_second + 1 ? p->grid_count : 0;
-    p->grid_count = 0;
-    p->grid_second = second;
-}
-
-void pacer_wrote(struct pacer *p, mono_t now)
-{
-    INVARIANT(p->limit > 0 && now.ns >= allowed_at(p));
+    if (!p->size)
+        resize(p, 1, p->count);
     if (p->count - p->oldest == p->size)
         p->oldest++;
     *entry(p, p->count) = now.ns;
     p->count++;
-    p->waited = false;
+}
 
+void pacer_wrote(struct pacer *p, mono_t now)
+{
+    INVARIANT(p->limit > 0 && now.ns >= allowed_at(p, now.ns, NULL));
+    pacer_charge(p, now);
     int64_t earliest = now.ns - PACER_CATCH_UP_NS;
     p->due = (p->due > earliest ? p->due : earliest) + PACER_PERIOD_NS / p->limit;
-
-    p->second_start = max_u64(p->second_start, p->oldest);
-    while (*entry(p, p->second_start) <= now.ns - NS_PER_S)
-        p->second_start++;
-    uint32_t in_second = (uint32_t)(p->count - p->second_start);
-    p->peak = in_second > p->peak ? in_second : p->peak;
-    turn_grid(p, now.ns);
-    p->grid_count++;
 }
 
 void pacer_flushed(struct pacer *p, mono_t now)
@@ -150,18 +188,39 @@ void pacer_flushed(struct pacer *p, mono_t now)
     p->flushed = p->count;
 }
 
-uint64_t pacer_waits(const struct pacer *p)
+/* --- loans --- */
+
+/* All that still count, and those that are only about to. */
+static bool is_log_of_loans_full(const struct pacer *p, mono_t now)
 {
-    return p->waits;
+    return p->loan_count - first_loan(p, now.ns) == LOANS_MAX;
 }
 
-uint32_t pacer_peak(const struct pacer *p)
+bool pacer_lend(struct pacer *p, mono_t now, int64_t span_ns, struct pacer_loan *loan_r)
 {
-    return p->peak;
-}
-
-uint32_t pacer_last_second(struct pacer *p, mono_t now)
-{
-    turn_grid(p, now.ns);
-    return p->grid_last;
+    if (!p->limit || is_log_of_loans_full(p, now))
+        return false;
+    uint64_t room;
+    int64_t from = now.ns + PACER_LOAN_LEAD_NS;
+    from = from > p->due ? from : p->due;
+    from = from > p->last_loan_from ? from : p->last_loan_from;
+    from = allowed_at(p, from, &room);
+    if (from >= now.ns + PACER_LOAN_LEAD_NS + span_ns)
+        return false;
+    int64_t period = (PACER_PERIOD_NS + PACER_LOAN_LIFE_NS) / p->limit;
+    int64_t due = from;
+    uint32_t tokens = 0;
+    do {
+        tokens++;
+        due += period;
+    } while (tokens < room && due < from + LOAN_GROUP_NS);
+    *loan_r = (struct pacer_loan){from, from + PACER_LOAN_LIFE_NS, tokens};
+    INVARIANT(loan_r->by_ns <= now.ns + PACER_LOAN_AHEAD_NS);
+    if (!p->loans)
+        p->loans = xmalloc(LOANS_MAX * sizeof *p->loans);
+    p->loans[p->loan_count++ % LOANS_MAX] = (struct loan){loan_r->by_ns, p->lent};
+    p->lent += tokens;
+    p->last_loan_from = from;
+    p->due = due;
+    return true;
 }

@@ -6,11 +6,16 @@
  * any window of 1.010 s holds at most the limit that was in force at the last write in it, whatever
  * came before: this also bounds windows that span a change of the limit.
  *
+ * A token may be lent to another instance instead of being written. It can be used there from its
+ * `from` until its `by`, and counts here as a write at `by`: the hard rule is kept for any moment
+ * of its use, so the windows hold over all instances together, whatever becomes of the loan.
+ *
  * The soft rule: writes are spaced PACER_PERIOD_NS / r (1.0125 s / r), that is 98.77 % of r. The
  * 2.5 ms a second between the two are what late wake-ups may cost before the hard rule bites, and
  * what dissolves the bursts that catching up makes (otherwise the log would repeat their pattern
  * for ever). Who wakes up late catches up for at most PACER_CATCH_UP_NS; what lies further back is
  * lost. 97 % of r are reached as long as stalls beyond the catch-up cost less than 17 ms a second.
+ * Lent tokens are spaced by the time that they can be used besides: 96.9 % of r.
  */
 #ifndef SESSION_AGENT_PACER_H
 #define SESSION_AGENT_PACER_H
@@ -24,9 +29,16 @@
 #define PACER_LIMIT_MAX 100000u /* per second; 8 bytes of log each */
 #define PACER_NEVER INT64_MAX
 
+/* A loan begins so far ahead that it reaches whoever wants it, and ends soon after. */
+#define PACER_LOAN_LEAD_NS (60 * NS_PER_MS)
+#define PACER_LOAN_LIFE_NS (20 * NS_PER_MS)
+#define PACER_LOAN_AHEAD_NS (100 * NS_PER_MS) /* no loan that is made now ends later than this */
+/* A new process does not know what the former one wrote and lent. */
+#define PACER_SILENT_NS (PACER_WINDOW_NS + PACER_LOAN_AHEAD_NS)
+
 struct pacer;
 
-/* A pacer without memory: nothing may be written for PACER_WINDOW_NS from `now`, and nothing before
+/* A pacer without memory: nothing may be written for PACER_SILENT_NS from `now`, and nothing before
  * the first limit. */
 struct pacer *pacer_create(mono_t now) MUST_CHECK;
 void pacer_destroy(struct pacer **p);
@@ -35,19 +47,23 @@ void pacer_destroy(struct pacer **p);
 void pacer_set_limit(struct pacer *p, uint32_t per_second, mono_t now);
 uint32_t pacer_limit(const struct pacer *p);
 
-/* How long from now until the next submit_sm may be written: 0: now; PACER_NEVER: paused. Ask only
- * when one is ready to go: an answer above 0 counts as a wait, once until the next write. */
-int64_t pacer_next_ns(struct pacer *p, mono_t now);
+/* How long from now until the next submit_sm may be written: 0: now; PACER_NEVER: paused. */
+int64_t pacer_next_ns(const struct pacer *p, mono_t now);
 /* One was handed to the output buffer. Only after pacer_next_ns() said 0 for this `now`. */
 void pacer_wrote(struct pacer *p, mono_t now);
+/* One was written at `now` that nobody had a token for: it counts all the same. */
+void pacer_charge(struct pacer *p, mono_t now);
 /* What was handed over since the last call has reached the socket only now: its stamps become
  * `now`. Call after each flush, with the clock read after it. */
 void pacer_flushed(struct pacer *p, mono_t now);
 
-uint64_t pacer_waits(const struct pacer *p);
-/* The most writes in any window of 1 s so far. */
-uint32_t pacer_peak(const struct pacer *p);
-/* Writes in the last full second (counted on a fixed grid of seconds). */
-uint32_t pacer_last_second(struct pacer *p, mono_t now);
+/* Tokens that another instance may use at any time in [from, by). */
+struct pacer_loan {
+    int64_t from_ns, by_ns; /* monotonic */
+    uint32_t tokens;
+};
+/* Lends the next tokens of the schedule, those of some milliseconds together, PACER_LOAN_LEAD_NS
+ * ahead. False: none is due within `span_ns` after that. */
+bool pacer_lend(struct pacer *p, mono_t now, int64_t span_ns, struct pacer_loan *loan_r) MUST_CHECK;
 
 #endif

@@ -3,18 +3,20 @@
 
 #include "common/log.h"
 
+#include "session-agent/lending.h"
 #include "session-agent/operator.h"
-#include "session-agent/pacer.h"
 #include "session-agent/session.h"
 #include "session-agent/submits.h"
+#include "session-agent/tokens.h"
 
 #define CLEAR_LOOK_MS 2 /* a stalled path is looked at again after this */
 
 struct submits {
     struct agent_operator *op;
     struct submit_queue *queue;
-    struct pacer *pacer;
-    struct timer wake; /* pacer, a retry that is due, an expiry */
+    struct tokens *tokens;
+    struct lending *lending;
+    struct timer wake; /* a token, a retry that is due, an expiry */
     uint32_t pace;     /* the bridge's word; the credentials may lower it until its next one */
     bool paced;
     bool path_stalled; /* a submit that was ready waits for TCP's acknowledgements */
@@ -37,7 +39,8 @@ struct submits *submits_create(struct agent_operator *op)
     s->op = op;
     s->queue = submit_queue_create();
     submit_queue_set_share(s->queue, op->config->priority_share);
-    s->pacer = pacer_create(clock_mono());
+    s->tokens = tokens_create(clock_mono());
+    s->lending = lending_create(op, s->tokens);
     timer_init(&s->wake, op->ctx->loop, on_wake, s);
     return s;
 }
@@ -56,19 +59,29 @@ void submits_pace(struct submits *s, uint32_t per_second)
 {
     s->pace = per_second;
     s->paced = true;
-    pacer_set_limit(s->pacer, per_second, clock_mono());
+    tokens_set_limit(s->tokens, per_second, clock_mono());
     operator_touch(s->op);
 }
 
 void submits_cap(struct submits *s, uint32_t tps_limit)
 {
-    if (s->paced && tps_limit < pacer_limit(s->pacer))
-        pacer_set_limit(s->pacer, tps_limit, clock_mono());
+    if (s->paced && tps_limit < tokens_limit(s->tokens))
+        tokens_set_limit(s->tokens, tps_limit, clock_mono());
+}
+
+void submits_lend(struct submits *s, const struct ipc_lend *record)
+{
+    lending_ask(s->lending, record);
+}
+
+void submits_grant(struct submits *s, const struct ipc_grant *record)
+{
+    lending_grant(s->lending, record);
 }
 
 void submits_flushed(struct submits *s, mono_t now)
 {
-    pacer_flushed(s->pacer, now);
+    tokens_flushed(s->tokens, now);
 }
 
 void submits_bind_gone(struct submits *s, const void *bind)
@@ -309,7 +322,7 @@ static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
     if (!item)
         return false;
     struct submit *m = from_item(item);
-    if (!session_path_is_clear(slot->main, m->body_len, pacer_limit(s->pacer), now)) {
+    if (!session_path_is_clear(slot->main, m->body_len, tokens_per_second(s->tokens), now)) {
         s->path_stalled = true;
         submit_queue_put_back(s->queue, item);
         return false;
@@ -317,7 +330,7 @@ static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
     if (m->session) /* a late answer to the attempt before is not waited for any more */
         session_forget_submit(m->session, m);
     ledger_mark_handed(s->op->ctx->ledger, m->entry);
-    pacer_wrote(s->pacer, now);
+    tokens_wrote(s->tokens, now);
     session_send_submit(slot->main, m);
     return true;
 }
@@ -355,13 +368,23 @@ static bool has_room(const struct submits *s)
     return false;
 }
 
-static void plan_wake(struct submits *s, mono_t now, int64_t pacer_wait_ns)
+static size_t ready_count(const struct submits *s)
+{
+    return submit_queue_count(s->queue) - submit_queue_delayed(s->queue);
+}
+
+bool submits_is_idle(const struct submits *s)
+{
+    return ready_count(s) == 0 || !has_room(s);
+}
+
+static void plan_wake(struct submits *s, mono_t now, int64_t token_wait_ns)
 {
     mono_t at = {INT64_MAX};
     mono_t due;
     int64_t expiry;
-    if (pacer_wait_ns > 0 && pacer_wait_ns != PACER_NEVER)
-        at = mono_add_ns(now, pacer_wait_ns);
+    if (token_wait_ns > 0 && token_wait_ns != TOKENS_NEVER)
+        at = mono_add_ns(now, token_wait_ns);
     if (s->path_stalled && at.ns > mono_add_ms(now, CLEAR_LOOK_MS).ns)
         at = mono_add_ms(now, CLEAR_LOOK_MS);
     if (submit_queue_next_due(s->queue, &due) && due.ns < at.ns)
@@ -386,10 +409,13 @@ void submits_pump(struct submits *s)
     if (submit_queue_count(s->queue) > 0)
         expire(s, clock_wall_ms());
     while (submit_queue_has_ready(s->queue, now) && has_room(s)) {
-        wait_ns = pacer_next_ns(s->pacer, now);
+        wait_ns = tokens_next_ns(s->tokens, now);
         if (wait_ns > 0 || !hand_one(s, now))
             break;
     }
+    if (wait_ns > 0 && lending_waits(s->lending, now, ready_count(s), wait_ns) &&
+        wait_ns > LENDING_WANTS_EVERY_MS * NS_PER_MS)
+        wait_ns = LENDING_WANTS_EVERY_MS * NS_PER_MS; /* to say so again */
     plan_wake(s, now, wait_ns);
 }
 
@@ -427,7 +453,8 @@ void submits_destroy(struct submits **s_ptr)
     ledger_each(s->op->ctx->ledger, s->op->id, forget_owner, NULL);
     timer_stop(&s->wake);
     submit_queue_destroy(&s->queue);
-    pacer_destroy(&s->pacer);
+    lending_destroy(&s->lending);
+    tokens_destroy(&s->tokens);
     free(s);
     *s_ptr = NULL;
 }
@@ -485,10 +512,14 @@ void submits_lost(const struct window_entry *w, uint8_t bind)
 
 void submits_stats(struct submits *s, uint64_t stats[IPC_STATS_COUNT])
 {
-    stats[IPC_STAT_PACER_WAITS] = pacer_waits(s->pacer);
-    stats[IPC_STAT_TPS_CURRENT] = pacer_last_second(s->pacer, clock_mono());
-    stats[IPC_STAT_TPS_PEAK] = pacer_peak(s->pacer);
+    struct tokens_counts counts = tokens_counts(s->tokens, clock_mono());
+    stats[IPC_STAT_PACER_WAITS] = counts.waits;
+    stats[IPC_STAT_TPS_CURRENT] = counts.last_second;
+    stats[IPC_STAT_TPS_PEAK] = counts.peak;
+    stats[IPC_STAT_TOKENS_LENT] = counts.lent;
+    stats[IPC_STAT_TOKENS_BORROWED] = counts.borrowed;
+    stats[IPC_STAT_TOKENS_LOST] = counts.lost;
     stats[IPC_STAT_QUEUED] = submit_queue_count(s->queue);
     stats[IPC_STAT_LEDGER_USED] = ledger_operator_used(s->op->ctx->ledger, s->op->id);
-    stats[IPC_STAT_PACER_LIMIT] = pacer_limit(s->pacer);
+    stats[IPC_STAT_PACER_LIMIT] = tokens_limit(s->tokens);
 }

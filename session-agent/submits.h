@@ -43,6 +43,9 @@ void submits_close(struct agent_context *ctx, const struct ipc_close *record);
 void submits_settle(struct agent_context *ctx, const struct ipc_key *message);
 /* The pacer's limit from now on. */
 void submits_pace(struct submits *s, uint32_t per_second);
+/* Tokens that are to be lent, or were borrowed. */
+void submits_lend(struct submits *s, const struct ipc_lend *record);
+void submits_grant(struct submits *s, const struct ipc_grant *record);
 /* Lists all outcomes that nobody settled, then all submits without one. */
 void submits_list(struct agent_context *ctx);
 
@@ -52,6 +55,8 @@ void submits_list(struct agent_context *ctx);
 void submits_cap(struct submits *s, uint32_t tps_limit);
 /* Expires, and hands over all that pacer, windows and sockets take now. */
 void submits_pump(struct submits *s);
+/* It has nothing to send, or no room for it in any window. */
+bool submits_is_idle(const struct submits *s);
 /* Everything queued goes back to the bridge as UNSENT. */
 void submits_give_back(struct submits *s);
 /* A session's bytes reached the socket. */

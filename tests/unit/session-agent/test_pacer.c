@@ -101,12 +101,12 @@ static void first_second_is_silent(void **state)
 {
     (void)state;
     struct run r = start(100);
-    assert_int_equal(pacer_next_ns(r.pacer, (mono_t){r.now}), PACER_WINDOW_NS);
-    run_until(&r, START_NS + PACER_WINDOW_NS - 1);
+    assert_int_equal(pacer_next_ns(r.pacer, (mono_t){r.now}), PACER_SILENT_NS);
+    run_until(&r, START_NS + PACER_SILENT_NS - 1);
     assert_int_equal(count, 0);
     run_until(&r, START_NS + 2 * NS_PER_S);
     assert_true(count > 0);
-    assert_true(times[0] >= START_NS + PACER_WINDOW_NS);
+    assert_true(times[0] >= START_NS + PACER_SILENT_NS);
     pacer_destroy(&r.pacer);
     assert_null(r.pacer);
 }
@@ -142,7 +142,6 @@ static void reaches_97_percent_and_never_more(void **state)
             double share = rate_between(from, from + seconds * NS_PER_S) / rates[i];
             if (share < 0.97 || share > 1.0)
                 fail_msg("limit %u, late %u: %.4f of it", rates[i], lateness[k], share);
-            assert_true(pacer_peak(r.pacer) <= rates[i]);
             pacer_destroy(&r.pacer);
         }
     }
@@ -257,30 +256,6 @@ static void a_slow_flush_counts_from_its_end(void **state)
     pacer_destroy(&p);
 }
 
-static void counts(void **state)
-{
-    (void)state;
-    struct pacer *p = pacer_create(at_ms(0));
-    pacer_set_limit(p, 10, at_ms(0));
-    assert_true(pacer_next_ns(p, at_ms(500)) > 0);
-    assert_true(pacer_next_ns(p, at_ms(600)) > 0);
-    assert_int_equal(pacer_waits(p), 1); /* the same wait */
-    mono_t now = at_ms(5000);
-    for (int i = 0; i < 10; i++) {
-        int64_t wait = pacer_next_ns(p, now);
-        now.ns += wait;
-        pacer_wrote(p, now);
-    }
-    assert_true(now.ns < at_ms(6000).ns);
-    assert_int_equal(pacer_peak(p), 10);
-    assert_int_equal(pacer_last_second(p, at_ms(5999)), 0);
-    assert_int_equal(pacer_last_second(p, at_ms(6000)), 10);
-    assert_int_equal(pacer_last_second(p, at_ms(6999)), 10);
-    assert_int_equal(pacer_last_second(p, at_ms(7000)), 0);
-    assert_true(pacer_waits(p) > 5);
-    pacer_destroy(&p);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,7 +269,6 @@ int main(void)
         cmocka_unit_test(random_limits_keep_the_rule),
         cmocka_unit_test(a_raise_takes_effect_at_once),
         cmocka_unit_test(a_slow_flush_counts_from_its_end),
-        cmocka_unit_test(counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
