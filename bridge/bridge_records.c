@@ -100,6 +100,22 @@ static void on_stats(struct bridge *b, const struct ipc_stats *r)
 }
 DECODE(stats)
 
+static void on_loan(struct bridge *b, const struct ipc_loan *r)
+{
+    struct mno *op = operators_find(b->operators, r->operator_id);
+    if (op)
+        tps_loan(b->tps, op, r);
+}
+DECODE(loan)
+
+static void on_wanted(struct bridge *b, const struct ipc_wanted *r)
+{
+    struct mno *op = operators_find(b->operators, r->operator_id);
+    if (op)
+        tps_wanted(b->tps, op);
+}
+DECODE(wanted)
+
 static void on_ack_floor(struct bridge *b, const struct ipc_ack_floor *r)
 {
     mt_path_ack_floor(b->mt, r);
@@ -134,6 +150,8 @@ static bool (*const takers[IPC_TYPE_COUNT])(struct bridge *b, struct bytes body)
     [IPC_CREDENTIALS_WANTED] = take_credentials_wanted,
     [IPC_HEALTH] = take_health,
     [IPC_STATS] = take_stats,
+    [IPC_LOAN] = take_loan,
+    [IPC_WANTED] = take_wanted,
     [IPC_ACK_FLOOR] = take_ack_floor,
     [IPC_DRAINING] = take_draining,
     [IPC_GONE] = take_gone,

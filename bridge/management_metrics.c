@@ -82,9 +82,11 @@ static void write_receipts(struct page *p, const char *name, const struct mno *o
                  op->counters.dlr_received[i]);
 }
 
+/* A backlog is throttled by the limit for as long as it lasts, and that is no event of each of its
+ * messages: it counts once a second, so that only an operator that refuses makes more of it. */
 static void write_throttle(struct page *p, const char *name, const struct mno *op)
 {
-    sample(p, name, op, op->counters.tps_throttle + op->stats[IPC_STAT_PACER_WAITS]);
+    sample(p, name, op, op->counters.submit_throttled + op->stats[IPC_STAT_PACER_WAITS]);
 }
 
 static void write_segments(struct page *p, const char *name, const struct mno *op)
@@ -156,7 +158,8 @@ static void write_contract(struct page *p)
     each_operator(p, PREFIX "dlr_received_total", "counter", "Receipts by status", write_receipts);
     write_scalars(p, not_found, ARRAY_LEN(not_found));
     each_operator(p, PREFIX "tps_throttle_total", "counter",
-                  "Times a submit_sm that was ready waited for its turn", write_throttle);
+                  "submit_sm refused for the rate, and seconds in which one waited for its token",
+                  write_throttle);
     write_scalars(p, contract_scalars, ARRAY_LEN(contract_scalars));
     each_operator(p, PREFIX "long_message_segments_total", "counter",
                   "Segments of long messages by strategy", write_segments);
@@ -212,6 +215,10 @@ static const struct scalar our_scalars[] = {
     AGENT_GAUGE("tps_peak", IPC_STAT_TPS_PEAK,
                 "Most submit_sm in any one-second window since the agent started"),
     AGENT_GAUGE("tps_pacer_limit", IPC_STAT_PACER_LIMIT, "The limit the pacer obeys, per second"),
+    AGENT_COUNTER("tps_leases_used_total", IPC_STAT_TOKENS_BORROWED,
+                  "Leased tokens with which a submit_sm was sent"),
+    AGENT_COUNTER("tps_leases_lost_total", IPC_STAT_TOKENS_LOST,
+                  "Leased tokens that could not be used in time"),
     AGENT_GAUGE("submit_queue_length", IPC_STAT_QUEUED, "Submits waiting for pacer or window"),
     AGENT_GAUGE("window_used", IPC_STAT_WINDOW_USED, "Unanswered submit_sm, all binds"),
     AGENT_GAUGE("deliver_sm_held", IPC_STAT_DELIVERS_HELD, "Unanswered deliver_sm, all binds"),
@@ -236,6 +243,21 @@ static void write_tps_effective(struct page *p, const char *name, const struct m
 static void write_tps_instances(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).instances);
+}
+
+static void write_lease_size(struct page *p, const char *name, const struct mno *op)
+{
+    sample(p, name, op, tps_view(p->m->tps, op).lease_size);
+}
+
+static void write_leased(struct page *p, const char *name, const struct mno *op)
+{
+    sample(p, name, op, tps_view(p->m->tps, op).leased);
+}
+
+static void write_lent(struct page *p, const char *name, const struct mno *op)
+{
+    sample(p, name, op, tps_view(p->m->tps, op).lent);
 }
 
 static void write_slow_downs(struct page *p, const char *name, const struct mno *op)
@@ -307,10 +329,16 @@ static void write_ours(struct page *p)
     each_operator(p, PREFIX "tps_share", "gauge", "This instance's part of it, per second",
                   write_tps_share);
     each_operator(p, PREFIX "tps_effective", "gauge",
-                  "What the pacer was told: the share, less while the operator refuses",
+                  "The share, less while the operator refuses, and what was leased from others",
                   write_tps_effective);
     each_operator(p, PREFIX "tps_instances", "gauge", "Instances that share the limit",
                   write_tps_instances);
+    each_operator(p, PREFIX "tps_lease_size", "gauge",
+                  "Tokens in the last lease from other instances", write_lease_size);
+    each_operator(p, PREFIX "tps_leased_total", "counter", "Tokens leased from other instances",
+                  write_leased);
+    each_operator(p, PREFIX "tps_lent_total", "counter", "Tokens offered to other instances",
+                  write_lent);
     each_operator(p, PREFIX "tps_slow_downs_total", "counter",
                   "Times the operator slowed us down below the contract", write_slow_downs);
     each_operator(p, PREFIX "token_wait_seconds", "histogram",

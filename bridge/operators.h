@@ -49,7 +49,6 @@ struct operator_counters {
     uint64_t dlr_received[8]; /* by enum receipt state, proto/receipt.h */
     uint64_t dlr_published, dlr_duplicate, dlr_correlation_not_found, dlr_parked, dlr_given_up;
     uint64_t mo_published, mo_refused;
-    uint64_t tps_throttle; /* times a ready command had to wait for tokens */
     uint64_t credentials_fetched, credentials_failed;
     uint64_t health_published;
 };

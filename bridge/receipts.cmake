@@ -20,6 +20,9 @@ add_library(bridge-receipts STATIC
   tps_adaptive.c
   tps_renewal.c
   tps_share.c
+  server_clock.c
+  tps_blocks.c
+  tps_lease.c
   tps.c
   # what people see
   management.c

@@ -14,6 +14,7 @@
 
 #include "bridge/tps.h"
 #include "bridge/tps_adaptive.h"
+#include "bridge/tps_lease.h"
 #include "bridge/tps_renewal.h"
 #include "bridge/tps_share.h"
 
@@ -31,6 +32,7 @@ struct tps_operator {
     struct mno *op; /* NULL: gone, Redis still has to answer */
     struct tps_share share;
     struct tps_adaptive adaptive;
+    struct tps_lease *lease;
     struct timer timer;
     mono_t renew_at;
     bool awaits_redis;
@@ -51,6 +53,7 @@ struct tps {
     bool connected;
     mono_t distrust_until;
     struct tps_renewal renewal;
+    struct tps_leases *leases;
 };
 
 struct tps *tps_create(struct loop *loop, struct redis *redis, struct agent_link *link,
@@ -61,6 +64,7 @@ struct tps *tps_create(struct loop *loop, struct redis *redis, struct agent_link
     tps->redis = redis;
     tps->link = link;
     tps->operators = operators;
+    tps->leases = tps_leases_create(loop, redis, link);
     str_copy(tps->instance_id, sizeof(tps->instance_id), instance_id, strlen(instance_id));
     return tps;
 }
@@ -92,13 +96,29 @@ static uint32_t share_of(const struct tps_operator *t)
     return tps_share_rate(&t->share, limit, loop_now(t->tps->loop));
 }
 
+static bool redis_is_trusted(const struct tps *tps)
+{
+    return tps->connected && mono_reached(loop_now(tps->loop), tps->distrust_until);
+}
+
+static void tune_lease(struct tps_operator *t)
+{
+    bool active = share_is_known(t) && t->share.in_force > 1 && !t->op->paused &&
+                  redis_is_trusted(t->tps) && agent_link_is_attached(t->tps->link);
+    uint32_t share = active ? share_of(t) : 0;
+    uint32_t limit = active ? tps_share_limit(&t->share, own_limit(t->op)) : 0;
+    /* An operator that takes less than its limit takes less of each part of it. */
+    tps_lease_tune(t->lease, active, (limit - share) * tps_adaptive_part(&t->adaptive));
+}
+
 /* Tells the agent when what it was told is no longer right. */
 static void apply(struct tps_operator *t)
 {
     struct tps *tps = t->tps;
     if (share_is_known(t))
         tps_adaptive_set_ceiling(&t->adaptive, share_of(t));
-    else if (!t->op->paused)
+    tune_lease(t);
+    if (!share_is_known(t) && !t->op->paused)
         return;
     int64_t pace = t->op->paused ? 0 : tps_adaptive_rate(&t->adaptive);
     if (pace == t->pace || !agent_link_is_attached(tps->link))
@@ -260,6 +280,7 @@ void tps_redis_connected(struct tps *tps, const char *run_id)
         tps->distrust_until = mono_add_ms(now, TPS_SHARE_FRESH_MS);
     str_copy(tps->run_id, sizeof(tps->run_id), run_id, strlen(run_id));
     tps->connected = true;
+    tps_leases_redis_changed(tps->leases);
     struct mno *op;
     for (size_t i = 0; (op = each(tps, i)); i++) {
         if (!op->tps)
@@ -273,6 +294,12 @@ void tps_redis_connected(struct tps *tps, const char *run_id)
 void tps_redis_disconnected(struct tps *tps)
 {
     tps->connected = false;
+    tps_leases_redis_changed(tps->leases);
+    struct mno *op;
+    for (size_t i = 0; (op = each(tps, i)); i++) {
+        if (op->tps)
+            tune_lease(op->tps);
+    }
 }
 
 /* --- operators --- */
@@ -287,6 +314,7 @@ void tps_operator_added(struct tps *tps, struct mno *op)
     t->tps = tps;
     t->op = op;
     t->pace = NO_PACE;
+    t->lease = tps_lease_create(tps->leases, op);
     op->tps = t;
     start_share(t);
     tps_adaptive_init(&t->adaptive, loop_now(tps->loop));
@@ -299,6 +327,7 @@ void tps_operator_added(struct tps *tps, struct mno *op)
 static void release(struct tps_operator *t)
 {
     timer_stop(&t->timer);
+    tps_lease_destroy(&t->lease);
     t->op->tps = NULL;
     t->op = NULL;
     if (!t->awaits_redis)
@@ -324,6 +353,7 @@ void tps_destroy(struct tps **tps_ref)
         if (op->tps)
             release(op->tps);
     }
+    tps_leases_destroy(&tps->leases);
     free(tps);
     *tps_ref = NULL;
 }
@@ -335,6 +365,20 @@ void tps_limit_changed(struct tps *tps, struct mno *op)
         return;
     apply(op->tps);
     renew(op->tps); /* the others shall know it at once */
+}
+
+void tps_loan(struct tps *tps, struct mno *op, const struct ipc_loan *record)
+{
+    (void)tps;
+    if (op->tps)
+        tps_lease_loan(op->tps->lease, record);
+}
+
+void tps_wanted(struct tps *tps, struct mno *op)
+{
+    (void)tps;
+    if (op->tps)
+        tps_lease_wanted(op->tps->lease);
 }
 
 void tps_throttled(struct tps *tps, struct mno *op)
@@ -356,14 +400,19 @@ struct tps_view tps_view(const struct tps *tps, const struct mno *op)
     if (!t)
         return (struct tps_view){0};
     bool known = share_is_known(t) && t->share.in_force;
+    struct tps_lease_view lease = tps_lease_view(t->lease);
     return (struct tps_view){
         .share_known = known,
-        .redis_trusted = tps->connected && mono_reached(loop_now(tps->loop), tps->distrust_until),
+        .redis_trusted = redis_is_trusted(tps),
         .throttled = tps_adaptive_is_slowed(&t->adaptive),
+        .limit_known = limit_is_known(op),
         .limit = limit_is_known(op) ? tps_share_limit(&t->share, own_limit(op)) : 0,
         .instances = tps_share_instances(&t->share),
         .share = known ? share_of(t) : 0,
-        .effective = t->pace == NO_PACE ? 0 : (uint32_t)t->pace,
+        .effective = (t->pace == NO_PACE ? 0 : (uint32_t)t->pace) + lease.per_second,
         .throttled_total = t->adaptive.slow_downs,
+        .lease_size = lease.size,
+        .leased = lease.leased,
+        .lent = lease.lent,
     };
 }

@@ -30,6 +30,10 @@ void tps_operator_gone(struct tps *tps, struct mno *op);
 /* Something that bears on the limit changed: op->tps_limit, settings.tps_limit, op->paused. */
 void tps_limit_changed(struct tps *tps, struct mno *op);
 
+/* Records of the agent: it lends tokens, it wants some. */
+void tps_loan(struct tps *tps, struct mno *op, const struct ipc_loan *record);
+void tps_wanted(struct tps *tps, struct mno *op);
+
 /* Called for each outcome of a submit_sm: refused with a status of class THROTTLE, or accepted
  * after `latency_us`. */
 void tps_throttled(struct tps *tps, struct mno *op);
@@ -38,12 +42,15 @@ void tps_ok(struct tps *tps, struct mno *op, uint32_t latency_us);
 struct tps_view {
     bool share_known;         /* false: Redis was not asked yet, nothing may be sent */
     bool redis_trusted;       /* false: the fixed share is in force because Redis is away or new */
+    bool limit_known;         /* credentials came once */
     bool throttled;           /* below the share because the operator refuses */
     uint32_t limit;           /* contract: min(credentials, setting, what others were told) */
     uint32_t instances;       /* that share it */
     uint32_t share;           /* of this instance, submit_sm per second */
-    uint32_t effective;       /* what the pacer was told */
+    uint32_t effective;       /* what the pacer was told, and what was leased in a second */
     uint64_t throttled_total; /* slow-downs since start */
+    uint32_t lease_size;      /* tokens of the last lease */
+    uint64_t leased, lent;    /* tokens since start */
 };
 struct tps_view tps_view(const struct tps *tps, const struct mno *op);
 

@@ -41,6 +41,11 @@ bool tps_adaptive_is_slowed(const struct tps_adaptive *a)
     return a->rate < a->ceiling;
 }
 
+double tps_adaptive_part(const struct tps_adaptive *a)
+{
+    return tps_adaptive_is_slowed(a) ? a->rate / a->ceiling : 1;
+}
+
 uint32_t tps_adaptive_rate(const struct tps_adaptive *a)
 {
     if (a->ceiling < 1)

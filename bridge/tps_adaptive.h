@@ -31,5 +31,7 @@ bool tps_adaptive_tick(struct tps_adaptive *a, mono_t now);
 /* Whole submit_sm per second: at least 1 unless the ceiling is 0. */
 uint32_t tps_adaptive_rate(const struct tps_adaptive *a);
 bool tps_adaptive_is_slowed(const struct tps_adaptive *a);
+/* The rate as a part of the ceiling: 1 when not slowed. */
+double tps_adaptive_part(const struct tps_adaptive *a);
 
 #endif

@@ -18,7 +18,7 @@
 #define TPS_SHARE_MAX_OTHERS 63
 #define TPS_SHARE_LIFE_MS 60000       /* of a registration */
 #define TPS_SHARE_MARGIN_MS 2000      /* before its end we stop, if there are others */
-#define TPS_SHARE_SETTLE_MS 1100      /* the MNO's window and a bit */
+#define TPS_SHARE_SETTLE_MS 1200      /* the MNO's window, what is lent ahead, and a bit */
 #define TPS_SHARE_FRESH_MS 3000       /* Redis knew nobody: until all who send are back there */
 #define TPS_SHARE_GAP_MS 1500         /* without a renewal: what was agreed before is stale */
 #define TPS_SHARE_COUNT_UNKNOWN 65535 /* announced by who sends nothing */

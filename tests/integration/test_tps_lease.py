@@ -1,0 +1,286 @@
+"""Instances lend each other what they don't need of the limit; the MNO never gets more than it.
+
+The witness is a capture on loopback with the kernel's time stamps, where there may be one; else the
+agents' own count of their writes.
+"""
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from harness import capture
+from harness.instances import Pods
+from harness.process import wait_for
+
+LIMIT = 100
+
+
+class Witness:
+    """What the MNO was sent, and how much of what was there could not be used in time."""
+
+    def __init__(self, pods):
+        self.pods = pods
+        stack = pods.stack
+        self.capture = None
+        if capture.available():
+            self.capture = capture.Capture(os.path.join(stack.directory, "mno.pcap"), [stack.mno.port])
+            self.capture.__enter__()
+
+    def check(self):
+        """At most the limit in any second; the times, empty without a capture."""
+        peaks = [pod.bridge.metric("smpp_connector_tps_peak") for pod in self.pods.all if pod.bridge.alive()]
+        assert max(peaks) <= LIMIT
+        if self.capture is None:
+            return []
+        times = self.capture.submit_times()
+        assert len(times) > LIMIT
+        assert capture.most_in_window(times) <= LIMIT
+        return times
+
+
+@pytest.fixture
+def pods(make_stack):
+    made = []
+
+    def make(count=2, idle=(1,), limit=LIMIT, **settings):
+        stack = make_stack(tps=limit)
+        made.append(Pods(stack, count, idle, **settings))
+        made[-1].start().wait_shares(limit)
+        return made[-1]
+
+    yield make
+    for p in made:
+        p.stop()
+
+
+def sent(pods):
+    return pods.stack.mno.stats()["submits"]
+
+
+def wait_sent(pods, more, timeout=30.0):
+    at = sent(pods)
+    wait_for(lambda: sent(pods) >= at + more, timeout, f"{more} more are sent", 0.02)
+
+
+def used(pods):
+    return pods.all[0].bridge.metric("smpp_connector_tps_leases_used_total")
+
+
+def wait_leasing(pods, timeout=15.0):
+    """Tokens of the idle ones are used: a second's worth of their part."""
+    at = used(pods)
+    wait_for(lambda: used(pods) >= at + LIMIT / 4, timeout, "tokens are leased and used", 0.05)
+
+
+def test_the_busy_one_gets_what_the_idle_one_leaves(pods):
+    pods = pods()
+    witness = Witness(pods)
+    pods.stack.send(LIMIT * 14 + 100)
+    wait_leasing(pods)
+    began, lost = time.time(), pods.all[0].bridge.metric("smpp_connector_tps_leases_lost_total")
+    wait_sent(pods, LIMIT * 6)
+    ended = time.time()
+    busy = pods.all[0].bridge
+    detail = busy.json(f"/sessions/{pods.stack.ids[0]}")
+    assert detail["notSendingBecause"] == "tokens"
+    assert detail["tps"]["share"] == LIMIT / 2 and detail["tps"]["leased"] > LIMIT
+    assert detail["tps"]["effective"] > LIMIT * 0.7
+    assert busy.metric("smpp_connector_tps_lease_size") >= 1
+    assert pods.all[1].bridge.metric("smpp_connector_tps_lent_total") > LIMIT
+    # A machine with other things to do wakes nobody in time: what it cost is known.
+    lost = busy.metric("smpp_connector_tps_leases_lost_total") - lost
+    rate = (LIMIT * 6 + lost) / (ended - began)
+    assert rate >= 0.85 * LIMIT, f"{rate:.1f} a second, {lost:.0f} tokens lost"
+    # Nothing of a backlog is an event for the alert on throttling.
+    assert busy.metric("smpp_connector_tps_throttle_total") <= 2 * (time.time() - began) + 20
+    witness.check()
+
+
+def test_the_idle_one_has_its_part_when_it_needs_it(pods):
+    pods = pods()
+    witness = Witness(pods)
+    pods.stack.send(LIMIT * 25)
+    wait_leasing(pods)
+    idle = pods.all[1]
+    before = idle.bridge.metric("smpp_connector_submit_sent_total")
+    idle.bridge.kill()
+    idle.settings["WINDOW_SIZE"] = 100
+    pods.stack.mno.control(f"set system={idle.system_id} silent 0%")
+    idle.start_bridge()
+    wait_for(lambda: idle.bridge.metric("smpp_connector_submit_sent_total") - before > LIMIT, 15,
+             "it sends its own", 0.05)
+    witness.check()
+
+
+FAULT_S = 1.5
+
+
+def redis_killed(pods):
+    pods.stack.redis.kill()
+    wait_sent(pods, LIMIT // 4)  # with what it has
+    pods.stack.redis.start()
+
+
+def redis_frozen(pods):
+    pods.stack.redis.pause()
+    time.sleep(5)
+    pods.stack.redis.resume()
+
+
+def redis_emptied(pods):
+    for _ in range(20):
+        pods.stack.redis.command("FLUSHALL")
+        time.sleep(0.05)
+
+
+def bridges_killed(pods):
+    for pod in pods.all:
+        pod.bridge.kill()
+        pod.start_bridge()
+        wait_sent(pods, LIMIT // 4)
+
+
+def agent_paused(pods):
+    for pod in pods.all:
+        pod.agent.pause()
+        time.sleep(FAULT_S)
+        pod.agent.resume()
+
+
+def bridge_paused(pods):
+    for pod in pods.all:
+        pod.bridge.pause()
+        time.sleep(FAULT_S)
+        pod.bridge.resume()
+
+
+FAULTS = [redis_killed, redis_frozen, redis_emptied, bridges_killed, agent_paused, bridge_paused]
+
+
+def test_never_above_the_limit_through_faults(pods):
+    """One after the other, under one capture; after each, tokens are leased again."""
+    pods = pods()
+    witness = Witness(pods)
+    pods.stack.send(LIMIT * 90)
+    wait_leasing(pods)
+    for fault in FAULTS:
+        fault(pods)
+        wait_leasing(pods, 25)
+    witness.check()
+
+
+def test_instances_come_and_go_under_load(pods):
+    pods = pods(count=3, idle=(1, 2))
+    witness = Witness(pods)
+    pods.stack.send(LIMIT * 60)
+    wait_leasing(pods)
+    last = pods.all[2]
+    for _ in range(2):
+        last.bridge.stop()  # its part stays its own: its agent may still send
+        last.agent.kill()
+        wait_sent(pods, LIMIT // 2)
+        last.agent.start()
+        last.start_bridge()
+        last.bridge.wait_ready()
+        wait_leasing(pods, 25)
+    witness.check()
+
+
+STEPPER = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <time.h>
+static long long offset_us(void)
+{
+    long long us = 0;
+    FILE *f = fopen(getenv("CLOCK_OFFSET_FILE"), "r");
+    if (f) {
+        if (fscanf(f, "%lld", &us) != 1)
+            us = 0;
+        fclose(f);
+    }
+    return us;
+}
+int gettimeofday(struct timeval *restrict tv, void *restrict zone)
+{
+    int (*real)(struct timeval *, void *) = dlsym(RTLD_NEXT, "gettimeofday");
+    int rc = real(tv, zone);
+    long long us = tv->tv_sec * 1000000LL + tv->tv_usec + offset_us();
+    tv->tv_sec = us / 1000000;
+    tv->tv_usec = us % 1000000;
+    return rc;
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler for the library that moves the clock")
+def test_the_clock_of_redis_is_stepped(make_stack, tmp_path):
+    source, library, offset = (str(tmp_path / n) for n in ("stepper.c", "stepper.so", "offset"))
+    with open(source, "w", encoding="utf-8") as f:
+        f.write(STEPPER)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+
+    def step(us):
+        with open(offset + ".new", "w", encoding="utf-8") as f:
+            f.write(str(us))
+        os.rename(offset + ".new", offset)
+
+    step(0)
+    stack = make_stack(tps=LIMIT)
+    stack.redis.env = {**os.environ, "LD_PRELOAD": library, "CLOCK_OFFSET_FILE": offset}
+    pods = Pods(stack, 2, idle=(1,))
+    try:
+        pods.start().wait_shares(LIMIT)
+        before = int(stack.redis.command("TIME")[0])
+        step(3600 * 10 ** 6)
+        assert int(stack.redis.command("TIME")[0]) >= before + 3600
+        step(0)
+        witness = Witness(pods)
+        stack.send(LIMIT * 60)
+        wait_leasing(pods, 25)
+        for us in (-3600 * 10 ** 6, -3600 * 10 ** 6 + 1150000, 0, 50000, 0):
+            step(us)
+            wait_leasing(pods, 25)
+        assert any("was stepped" in line for line in pods.all[0].bridge.lines)
+        witness.check()
+    finally:
+        pods.stop()
+
+
+def test_fifty_operators_one_of_them_stuck(make_stack):
+    """One never answers and has a backlog: the other 49 keep their rates."""
+    rate, seconds = 8, 8
+    stack = make_stack(operators=50, tps=rate, bridge_settings={"WINDOW_SIZE": 20})
+    stack.start_servers()
+    stack.start_mno()
+    stack.mno.control("set system=smsgw0001 silent 100%")
+    stack.agent.start()
+    stack.bridge = stack.make_bridge()
+    stack.bridge.start()
+    stack.bridge.wait_ready(60)
+    ids = {i: stack.send(rate * 30 if i == 0 else rate * (seconds + 8), operator=i) for i in range(50)}
+    assert len(ids) == 50
+
+    def counts():
+        out = {}
+        for (name, labels), value in stack.bridge.metrics().items():
+            if name == "smpp_connector_submit_sent_total":
+                out[dict(labels)["operator_id"]] = value
+        return [out[oid] for oid in stack.ids]
+
+    wait_for(lambda: min(counts()[1:]) > rate, 30, "all of them send", 0.05)
+    wait_for(lambda: counts()[0] >= 20, 30, "the window of the stuck one is full", 0.05)
+    before, began = counts(), time.monotonic()
+    time.sleep(seconds)
+    after, elapsed = counts(), time.monotonic() - began
+    rates = sorted((b - a) / elapsed for a, b in zip(before[1:], after[1:]))
+    # Counters are told once a second: up to a second's worth may be missing at each end.
+    assert rates[0] >= 0.97 * rate * (seconds - 1.2) / seconds, rates
+    assert after[0] == before[0]
+    assert stack.bridge.json(f"/sessions/{stack.ids[0]}")["notSendingBecause"] == "window"
+    stack.agent.kill()  # it would wait for the answers
