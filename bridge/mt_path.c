@@ -355,7 +355,7 @@ static enum limiter limiter_of(const struct mt_operator *mo)
     struct tps_view tps = tps_view(mo->path->with.tps, op);
     bool backlog =
         mo->counts[MT_READY] + mo->counts[MT_READY_PRIORITY] + mo->counts[MT_SENDING] > 0;
-    if (op->paused || tps.limit == 0)
+    if (op->paused || (tps.limit_known && tps.limit == 0))
         return LIMITER_PAUSED;
     if (!operators_can_transmit(op))
         return LIMITER_UNBOUND;
