@@ -88,32 +88,36 @@ static uint64_t lent_since(const struct pacer *p, uint64_t n)
     return n < p->loan_count ? p->lent - loan(p, n)->tokens_before : 0;
 }
 
-/* The hard rule alone: the earliest time, not before `at`, at which one more may be written; and
- * how many then (NULL: no matter). Something is lent or written after `at`, too, and counts. */
-static int64_t allowed_at(const struct pacer *p, int64_t at, uint64_t *room_r)
+static bool is_anything_lent(const struct pacer *p, int64_t at)
+{
+    return p->loan_count > 0 && loan(p, p->loan_count - 1)->by > at - PACER_WINDOW_NS;
+}
+
+/* The hard rule alone: the earliest time, not before `at`, at which one more may be written. */
+static int64_t allowed_at(const struct pacer *p, int64_t at)
 {
     int64_t t = at > p->silent_until ? at : p->silent_until;
-    uint64_t write = first_write(p, t), lending = first_loan(p, t);
-    uint64_t used = p->count - write + lent_since(p, lending);
-    if (used >= p->limit && lending == p->loan_count) { /* nothing is lent: no need to search */
-        write = p->count - p->limit + 1;
-        t = *entry(p, write - 1) + PACER_WINDOW_NS;
-        used = p->limit - 1;
+    if (!is_anything_lent(p, t)) {
+        if (p->count < p->oldest + p->limit)
+            return t;
+        int64_t free_at = *entry(p, p->count - p->limit) + PACER_WINDOW_NS;
+        return free_at > t ? free_at : t;
     }
-    while (used >= p->limit) {
+    /* Writes and loans leave the window in the order of their times. */
+    uint64_t write = first_write(p, t), lending = first_loan(p, t);
+    while (p->count - write + lent_since(p, lending) >= p->limit) {
         bool is_write = write < p->count &&
                         (lending == p->loan_count || *entry(p, write) <= loan(p, lending)->by);
-        if (is_write) {
-            t = *entry(p, write++) + PACER_WINDOW_NS;
-        } else {
-            INVARIANT(lending < p->loan_count);
-            t = loan(p, lending++)->by + PACER_WINDOW_NS;
-        }
-        used = p->count - write + lent_since(p, lending);
+        INVARIANT(is_write || lending < p->loan_count);
+        t = (is_write ? *entry(p, write++) : loan(p, lending++)->by) + PACER_WINDOW_NS;
     }
-    if (room_r)
-        *room_r = p->limit - used;
     return t;
+}
+
+/* How many may be written at a time at which one may. */
+static uint64_t room_at(const struct pacer *p, int64_t at)
+{
+    return p->limit - (p->count - first_write(p, at)) - lent_since(p, first_loan(p, at));
 }
 
 /* --- the limit --- */
@@ -158,7 +162,7 @@ int64_t pacer_next_ns(const struct pacer *p, mono_t now)
 {
     if (!p->limit)
         return PACER_NEVER;
-    int64_t at = allowed_at(p, now.ns, NULL);
+    int64_t at = allowed_at(p, now.ns);
     at = p->due > at ? p->due : at;
     return at > now.ns ? at - now.ns : 0;
 }
@@ -175,7 +179,7 @@ void pacer_charge(struct pacer *p, mono_t now)
 
 void pacer_wrote(struct pacer *p, mono_t now)
 {
-    INVARIANT(p->limit > 0 && now.ns >= allowed_at(p, now.ns, NULL));
+    INVARIANT(p->limit > 0 && now.ns >= allowed_at(p, now.ns));
     pacer_charge(p, now);
     int64_t earliest = now.ns - PACER_CATCH_UP_NS;
     p->due = (p->due > earliest ? p->due : earliest) + PACER_PERIOD_NS / p->limit;
@@ -200,15 +204,15 @@ bool pacer_lend(struct pacer *p, mono_t now, int64_t span_ns, struct pacer_loan 
 {
     if (!p->limit || is_log_of_loans_full(p, now))
         return false;
-    uint64_t room;
     int64_t from = now.ns + PACER_LOAN_LEAD_NS;
     from = from > p->due ? from : p->due;
     from = from > p->last_loan_from ? from : p->last_loan_from;
-    from = allowed_at(p, from, &room);
+    from = allowed_at(p, from);
     if (from >= now.ns + PACER_LOAN_LEAD_NS + span_ns)
         return false;
     int64_t period = (PACER_PERIOD_NS + PACER_LOAN_LIFE_NS) / p->limit;
     int64_t due = from;
+    uint64_t room = room_at(p, from);
     uint32_t tokens = 0;
     do {
         tokens++;
