@@ -38,8 +38,7 @@ void send_bind(struct session *s)
     warn_of_length(s, &bind);
     if (smpp_bind_encode(&bind, s->bind_sequence, pdu, sizeof(pdu), &len, error, sizeof(error)) ==
         0) {
-        transport_write_secret(s->transport, pdu, len);
-        s->op->stats[IPC_STAT_BYTES_SENT] += len;
+        session_io_write_secret(s, pdu, len);
     } else { /* nothing was written: the bind timer ends the attempt */
         log_error("the bind can't be written", LOG_STR("operatorId", s->op->id_text),
                   LOG_UINT("bind", s->slot->number), LOG_STR("reason", error));

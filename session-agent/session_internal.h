@@ -113,6 +113,8 @@ void session_attempt_stop(struct session *s);
 
 extern const struct transport_events session_io_events; /* without arg */
 void session_io_write(struct session *s, const void *data, size_t len);
+/* The same for what must not lie about in memory; the connection must stand. */
+void session_io_write_secret(struct session *s, const void *data, size_t len);
 /* The same for a whole PDU, with its line in the trace. */
 void session_io_write_pdu(struct session *s, const uint8_t *pdu, size_t len);
 void session_io_close(struct session *s);

@@ -4,13 +4,24 @@
 #include "session-agent/session_internal.h"
 #include "session-agent/submits.h"
 
+static void count_sent(struct session *s, size_t len)
+{
+    s->op->stats[IPC_STAT_BYTES_SENT] += len;
+    s->shown.bytes_sent += len;
+}
+
 void session_io_write(struct session *s, const void *data, size_t len)
 {
     if (!s->transport)
         return;
     transport_write(s->transport, data, len);
-    s->op->stats[IPC_STAT_BYTES_SENT] += len;
-    s->shown.bytes_sent += len;
+    count_sent(s, len);
+}
+
+void session_io_write_secret(struct session *s, const void *data, size_t len)
+{
+    transport_write_secret(s->transport, data, len);
+    count_sent(s, len);
 }
 
 void session_io_write_pdu(struct session *s, const uint8_t *pdu, size_t len)

@@ -3,6 +3,9 @@ import os
 
 import pytest
 
+from .fake_bridge import FakeBridge, operator_id
+from .programs import Agent
+from .smsc import Smsc
 from .stack import Stack
 
 
@@ -26,3 +29,38 @@ def make_stack(tmp_path):
 def stack(make_stack):
     """One operator, everything started and ready."""
     return make_stack().start()
+
+
+@pytest.fixture
+def smsc():
+    """An MNO that a test scripts, byte by byte."""
+    made = Smsc()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def agent(tmp_path):
+    """The agent alone."""
+    made = Agent(tmp_path / "agent").start()
+    yield made
+    if made.alive():
+        made.kill()
+
+
+@pytest.fixture
+def declared(agent, smsc):
+    """declared(…) gives a played bridge that has declared operator 1, on the scripted MNO, with these settings."""
+    made = []
+
+    def make(**settings):
+        bridge = FakeBridge(agent.ipc_url)
+        bridge.credentials[operator_id(1)] = {"port": smsc.port}
+        made.append(bridge)
+        bridge.attach()
+        bridge.declare((operator_id(1), settings))
+        bridge.send("PACE", operator_id=operator_id(1), per_second=10000)
+        return bridge
+    yield make
+    for bridge in made:
+        bridge.die()

@@ -4,4 +4,4 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from harness.fixtures import make_stack, stack  # noqa: E402,F401
+from harness.fixtures import agent, declared, make_stack, smsc, stack  # noqa: E402,F401

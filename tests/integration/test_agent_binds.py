@@ -1,57 +1,17 @@
-"""The agent's binds, seen from both of its sides: pairs, refusals, slow readers, TLS (README.md of the agent)."""
-import datetime
-import ipaddress
-import ssl
+"""The agent's binds, seen from both of its sides: pairs, refusals, slow readers (README.md of the agent)."""
 import threading
 import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from harness.fake_bridge import ACCEPTED, FakeBridge, RECEIVER, TRANSCEIVER, TRANSMITTER, operator_id, submit_body
 from harness.process import wait_for
-from harness.programs import Agent
-from harness.smsc import (BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, DELIVER_SM, ENQUIRE_LINK, RESP,
-                          SUBMIT_SM, UNBIND, Connection, Smsc, receipt_body)
+from harness.smsc import (BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, DELIVER_SM, ENQUIRE_LINK,
+                          GENERIC_NACK, RESP, SUBMIT_SM, UNBIND, Smsc, cstring, pdu, receipt_body, tlv)
 
 OP, OTHER = operator_id(1), operator_id(2)
 BOUND, UNBOUND = 3, 4
 RECONNECTS, BINDS_REFUSED, AUTH_FAILURES = 2, 5, 6
-
-
-@pytest.fixture
-def smsc():
-    made = Smsc()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def agent(tmp_path):
-    made = Agent(tmp_path / "agent").start()
-    yield made
-    if made.alive():
-        made.kill()
-
-
-@pytest.fixture
-def declared(agent, smsc):
-    made = []
-
-    def make(**settings):
-        bridge = FakeBridge(agent.ipc_url)
-        bridge.credentials[OP] = {"port": smsc.port}
-        made.append(bridge)
-        bridge.attach()
-        bridge.declare((OP, settings))
-        bridge.send("PACE", operator_id=OP, per_second=10000)
-        return bridge
-    yield make
-    for bridge in made:
-        bridge.die()
 
 
 def refusing(status):
@@ -147,10 +107,13 @@ def test_already_bound_is_patience_and_no_alarm(declared, smsc):
     assert stat(bridge, BINDS_REFUSED) == 1 and stat(bridge, AUTH_FAILURES) == 0
 
 
-def test_wrong_credentials_are_an_alarm_told_once(declared, smsc):
-    smsc.handlers[BIND_TRANSCEIVER] = refusing(0x0E)
+@pytest.mark.parametrize("status", [0x0D, 0x0E, 0x0F])
+def test_wrong_credentials_are_an_alarm_told_once(declared, smsc, status):
+    smsc.handlers[BIND_TRANSCEIVER] = refusing(status)
     bridge = declared(auth_retry_min_ms=300)
     wait_for(lambda: stat(bridge, AUTH_FAILURES) >= 3, 10, "three refusals")
+    times = [t for _, _, t in smsc.binds()]
+    assert times[1] - times[0] >= 0.3 and times[2] - times[1] >= 0.6, "slower each time"
     assert [h["status"] for h in bridge.all("HEALTH")] == [2]
     del smsc.handlers[BIND_TRANSCEIVER]
     bridge.wait("HEALTH", status=1)
@@ -167,6 +130,67 @@ def test_no_credentials_back_off_and_live_binds_stay(declared, smsc):
     assert b"the service is away" in bridge.last("SESSION")["reason"] or bridge.all("SESSION", phase=b"backoff")
     bridge.credentials[OP] = answer
     smsc.wait_bound(after=1)
+
+
+def test_a_bind_that_ends_at_once_is_no_tight_loop(declared, smsc):
+    def brief(c, p):
+        smsc.answer(c, p)
+        c.close()
+    smsc.handlers[BIND_TRANSCEIVER] = brief
+    declared(reconnect_min_ms=400)
+    wait_for(lambda: len(smsc.binds()) >= 4, 10, "four binds")
+    times = [t for _, _, t in smsc.binds()]
+    assert all(b - a >= 0.4 for a, b in zip(times, times[1:]))
+
+
+@pytest.mark.parametrize("how", ["generic_nack", "resp with body"])
+def test_a_pair_however_the_transceiver_is_refused(declared, smsc, how):
+    smsc.handlers[BIND_TRANSCEIVER] = lambda c, p: c.send(
+        pdu(GENERIC_NACK if how == "generic_nack" else p.command | RESP, 0x03, p.sequence,
+            b"" if how == "generic_nack" else b"mno\0"))
+    bridge = declared()
+    bridge.session_state(OP, BOUND, bind_mode=TRANSMITTER)
+    bridge.session_state(OP, BOUND, bind_mode=RECEIVER)
+
+
+def test_what_an_operator_wants_in_its_bind(declared, smsc):
+    def with_version(c, p):
+        c.bound_as = p.command
+        c.send(pdu(p.command | RESP, 0, p.sequence, b"mno\0" + tlv(0x0210, b"\x34")))
+    smsc.handlers[BIND_TRANSCEIVER] = with_version
+    bridge = declared(system_type="VMS", address_range="^9997", addr_ton=1, addr_npi=8)
+    row = bridge.session_state(OP, BOUND)
+    assert row["sc_interface_version"] == 0x34
+    p = smsc.connections[0].received[0]
+    assert p.body == b"smsgw0001\0s3cr3tpw\0VMS\0" + bytes([0x34, 1, 8]) + b"^9997\0"
+
+
+def test_work_goes_where_the_window_has_most_room(declared, smsc):
+    """Two binds, one of them with an MNO that does not answer: the other one takes what comes."""
+    deaf = []
+
+    def first_is_deaf(c, p):
+        deaf[:] = deaf or [c]
+        if c is not deaf[0]:
+            smsc.answer(c, p)
+    smsc.handlers[SUBMIT_SM] = first_is_deaf
+    bridge = declared(binds=2, window_size=20)
+    bridge.wait("CREDIT", slots=80)
+    keys = [bridge.submit(OP) for _ in range(80)]
+    wait_for(lambda: len(smsc.submits()) == len(keys), 10, "all are sent")
+    kept = deaf[0].count(SUBMIT_SM)
+    assert kept <= 20
+    wait_for(lambda: len(bridge.all("OUTCOME")) == len(keys) - kept, 10, "all but what one window holds")
+
+
+def test_a_refusal_stays_known_after_the_bind(declared, smsc):
+    smsc.handlers[BIND_TRANSCEIVER] = refusing(0x08)
+    bridge = declared()
+    bridge.wait("SESSION", refused_status=8)
+    del smsc.handlers[BIND_TRANSCEIVER]
+    row = bridge.session_state(OP, BOUND)
+    assert row["refused_status"] == 8 and abs(row["refused_ms"] / 1000 - time.time()) < 10
+    assert row["bytes_sent"] > 16 and row["bytes_received"] > 16
 
 
 # --- alive --------------------------------------------------------------------------------------
@@ -270,66 +294,3 @@ def test_a_reader_that_stops_costs_only_itself(agent, declared, smsc):
 def _rss_kib(process):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
         return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
-
-
-# --- TLS ----------------------------------------------------------------------------------------
-
-
-def _certificate(directory, name="mno", days=30):
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.utcnow()
-    cert = (x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=days))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-            .sign(key, hashes.SHA256()))
-    cert_file, key_file = directory / f"{name}.pem", directory / f"{name}.key"
-    cert_file.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                           serialization.NoEncryption()))
-    return str(cert_file), str(key_file)
-
-
-class TlsSmsc(Smsc):
-    def __init__(self, cert_file, key_file):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(cert_file, key_file)
-        super().__init__()
-
-    def _accept(self):
-        while not self.closing:
-            try:
-                sock, _ = self.listener.accept()
-                self.connections.append(
-                    Connection(self, self.context.wrap_socket(sock, server_side=True), len(self.connections)))
-                self.connections[-1].start()
-            except ssl.SSLError:
-                continue
-            except OSError:
-                return
-
-
-def test_smpp_over_tls_verifies(agent, tmp_path):
-    cert_file, key_file = _certificate(tmp_path)
-    other_cert, _ = _certificate(tmp_path, "stranger")
-    mno = TlsSmsc(cert_file, key_file)
-    bridge = FakeBridge(agent.ipc_url)
-    try:
-        bridge.credentials[OP] = {"port": mno.port}
-        bridge.attach()
-        bridge.declare((OP, {"tls": 1, "tls_ca_file": other_cert, "tls_min_version": 0x0303}))
-        bridge.wait("SESSION", phase=b"backoff")
-        wait_for(lambda: any(b"certificate" in r["reason"].lower() for r in bridge.all("SESSION")), 5,
-                 "it says that the certificate is no good")
-        assert not mno.binds()
-        bridge.declare((OP, {"tls": 1, "tls_ca_file": cert_file, "tls_min_version": 0x0303}))
-        row = bridge.session_state(OP, BOUND)
-        assert row["tls"].startswith(b"TLSv1.3")
-        assert abs(row["tls_expiry_ms"] / 1000 - (time.time() + 30 * 86400)) < 3600
-        bridge.send("PACE", operator_id=OP, per_second=100)
-        assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
-    finally:
-        bridge.die()
-        mno.close()

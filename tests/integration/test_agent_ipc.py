@@ -23,21 +23,6 @@ STATS = {name: i for i, name in enumerate(
 
 
 @pytest.fixture
-def smsc():
-    made = Smsc()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def agent(tmp_path):
-    made = Agent(tmp_path / "agent").start()
-    yield made
-    if made.alive():
-        made.kill()
-
-
-@pytest.fixture
 def attach(agent, smsc):
     """attach(…) gives another bridge that is attached; the first one also declares and is bound."""
     made = []

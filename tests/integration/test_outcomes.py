@@ -11,13 +11,6 @@ FAST = {"RECONNECT_MIN_MS": 200, "RECONNECT_MAX_MS": 800, "SUBMIT_TIMEOUT_MS": 1
 
 
 @pytest.fixture
-def smsc():
-    made = Smsc()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def scripted(make_stack, smsc):
     def start(**settings):
         stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings=FAST)

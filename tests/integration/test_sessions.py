@@ -14,13 +14,6 @@ FAST = {"RECONNECT_MIN_MS": 200, "RECONNECT_MAX_MS": 800, "BIND_TIMEOUT_MS": 150
 
 
 @pytest.fixture
-def smsc():
-    made = Smsc()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def scripted(make_stack, smsc):
     """scripted(…) starts a stack bound to the scripted MNO."""
     def start(ready=True, bridge_settings=None, **kwargs):
