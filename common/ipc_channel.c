@@ -291,6 +291,14 @@ static struct ipc_channel *channel_create(struct loop *loop, const char *url,
     return c;
 }
 
+void ipc_channel_allow(struct ipc_channel *c, const uint32_t *uids, size_t count)
+{
+    free(c->allowed_uids);
+    c->allowed_uids = xcalloc(count, sizeof(uint32_t));
+    c->uid_count = count;
+    memcpy(c->allowed_uids, uids, count * sizeof(uint32_t));
+}
+
 static int channel_open(struct ipc_channel *c, int status, struct ipc_channel **channel_r)
 {
     if (status != 0) {
@@ -313,10 +321,7 @@ int ipc_channel_listen(struct loop *loop, const char *url, const uint32_t *allow
         return -1;
     struct ipc_channel *c = channel_create(loop, url, events);
     c->lock_fd = lock_fd;
-    c->uid_count = uid_count;
-    c->allowed_uids = xcalloc(uid_count, sizeof(uint32_t));
-    for (size_t i = 0; i < uid_count; i++)
-        c->allowed_uids[i] = allowed_uids[i];
+    ipc_channel_allow(c, allowed_uids, uid_count);
     int status = ipc_endpoint_listen(url, channel_wake, c, &c->endpoint, error_r, error_size);
     return channel_open(c, status, channel_r);
 }

@@ -36,6 +36,9 @@ int ipc_channel_listen(struct loop *loop, const char *url, const uint32_t *allow
                        size_t uid_count, const struct ipc_channel_events *events,
                        struct ipc_channel **channel_r, char *error_r, size_t error_size) MUST_CHECK;
 
+/* From now on these may come in; who is in stays. */
+void ipc_channel_allow(struct ipc_channel *c, const uint32_t *uids, size_t count);
+
 /* The bridge's end: dials, and again 50 ms … 1 s after each loss. Writes nothing to the directory.
  */
 int ipc_channel_dial(struct loop *loop, const char *url, const struct ipc_channel_events *events,

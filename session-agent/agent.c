@@ -151,8 +151,13 @@ static void on_terminate(void *arg, unsigned count)
 static void on_reload(void *arg)
 {
     struct agent *a = arg;
-    if (agent_settings_reload(a->settings))
-        log_set_level((enum log_level)a->settings->log_level);
+    uint32_t uids[AGENT_SETTINGS_MAX_UIDS];
+    size_t count;
+    if (!agent_settings_reload(a->settings))
+        return;
+    log_set_level((enum log_level)a->settings->log_level);
+    if (agent_settings_peer_uids(a->settings, uids, &count))
+        bridge_link_allow(a->ctx.link, uids, count);
 }
 
 /* --- life --- */

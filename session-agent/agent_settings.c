@@ -35,6 +35,7 @@ static const struct setting table[] = {
     {.name = "IPC_PEER_UIDS",
      .type = SETTING_STRING,
      .offset = offsetof(struct agent_settings, ipc_peer_uids),
+     .reloadable = true,
      .meaning = "comma-separated uids that may attach; empty: this process's own"},
     {.name = "LEDGER_FILE",
      .type = SETTING_STRING,

@@ -367,6 +367,11 @@ void bridge_link_destroy(struct bridge_link **link_ptr)
     *link_ptr = NULL;
 }
 
+void bridge_link_allow(struct bridge_link *link, const uint32_t *uids, size_t count)
+{
+    ipc_channel_allow(link->channel, uids, count);
+}
+
 bool bridge_link_is_attached(const struct bridge_link *link)
 {
     return link->state == LINK_ATTACHED;

@@ -39,6 +39,9 @@ int bridge_link_create(struct loop *loop, const struct bridge_link_options *opti
 /* No event runs after it returns. */
 void bridge_link_destroy(struct bridge_link **link);
 
+/* From now on bridges of these uids may attach; the one that is attached stays. */
+void bridge_link_allow(struct bridge_link *link, const uint32_t *uids, size_t count);
+
 bool bridge_link_is_attached(const struct bridge_link *link);
 /* Sends what was collected now; for a last word. */
 void bridge_link_flush(struct bridge_link *link);

@@ -504,6 +504,38 @@ def test_a_second_agent_is_refused_and_harms_nothing(agent, bound):
     assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
 
 
+def test_who_may_attach_changes_without_a_restart(tmp_path, smsc):
+    """Another uid for the bridge's container must not cost a bind."""
+    def write(text):
+        (tmp_path / "settings.new").write_text(text)
+        os.rename(tmp_path / "settings.new", tmp_path / "settings")
+    me = os.getuid()
+    write(f"IPC_PEER_UIDS={me}\n")
+    agent = Agent(tmp_path / "agent", SETTINGS_FILE=tmp_path / "settings").start()
+    bridge = FakeBridge(agent.ipc_url)
+    try:
+        bridge.credentials[OP] = {"port": smsc.port}
+        bridge.attach().declare((OP, {}))
+        bridge.session_state(OP, STATE_BOUND)
+        write("IPC_PEER_UIDS=nobody\n")
+        agent.wait_line("the settings are not reloaded")
+        write(f"IPC_PEER_UIDS={me + 1}\n")
+        agent.wait_line("setting changed")
+        assert not bridge.closed
+        bridge.die()
+        with pytest.raises(Deadline):
+            Pipe(agent.ipc_url).connect(timeout=0.5)
+        agent.wait_line("wrong uid")
+        write(f"IPC_PEER_UIDS={me + 1},{me}\n")
+        agent.wait_line('"to":"%d,%d"' % (me + 1, me))
+        again = attach_again(agent, smsc, bridge)
+        assert [r["state"] for r in again.listing if r["type"] == "SESSION"] == [STATE_BOUND]
+        again.die()
+        assert len(smsc.connections) == 1
+    finally:
+        agent.kill()
+
+
 def test_options(agent):
     def run(*words):
         return subprocess.run([agent.argv[0], *words], capture_output=True, text=True, timeout=10, check=False,
