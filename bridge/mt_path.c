@@ -353,8 +353,9 @@ static enum limiter limiter_of(const struct mt_operator *mo)
 {
     const struct mno *op = mo->op;
     struct tps_view tps = tps_view(mo->path->with.tps, op);
-    bool backlog =
-        mo->counts[MT_READY] + mo->counts[MT_READY_PRIORITY] + mo->counts[MT_SENDING] > 0;
+    uint64_t here = mo->counts[MT_READY] + mo->counts[MT_READY_PRIORITY] + mo->counts[MT_SENDING];
+    bool backlog = here + op->stats[IPC_STAT_QUEUED] > 0;
+    uint64_t window_used = op->stats[IPC_STAT_WINDOW_USED];
     if (op->paused || (tps.limit_known && tps.limit == 0))
         return LIMITER_PAUSED;
     if (!operators_can_transmit(op))
@@ -363,11 +364,13 @@ static enum limiter limiter_of(const struct mt_operator *mo)
         return LIMITER_REDIS;
     if (!backlog && mo->without_outcome == 0)
         return LIMITER_EMPTY;
-    if (op->stats[IPC_STAT_WINDOW_USED] > 0 && mo->without_outcome >= mo->slots)
+    bool credit_used = window_used > 0 && mo->without_outcome >= mo->slots;
+    bool window_full = window_used > 0 && 2 * window_used >= mo->slots; /* credit is two windows */
+    if (credit_used || (window_full && backlog))
         return LIMITER_WINDOW;
     if (tps.throttled)
         return LIMITER_THROTTLED;
-    return backlog || op->stats[IPC_STAT_QUEUED] > 0 ? LIMITER_TOKENS : LIMITER_EMPTY;
+    return backlog ? LIMITER_TOKENS : LIMITER_EMPTY;
 }
 
 void mt_path_view(void *arg, const struct mno *op, struct management_mt *mt_r)

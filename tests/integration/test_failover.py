@@ -113,3 +113,49 @@ def test_bridge_killed_in_the_middle(pair):
     bring_back(stack, port)
     wait_for(lambda: statuses(stack)[-1] == "BOUND", 20, "failed back", 0.1)
     wait_for(lambda: {e["messageId"] for e in stack.dlr_events()} >= set(ids), 30, "each has an event", 0.2)
+
+
+def test_what_was_withdrawn_is_accounted_for_by_the_next_bridge(pair):
+    """Long messages wait in the agent, behind a full window, when their MNO goes; the bridge is killed while it
+    withdraws them. Nothing may stay behind: no segment queued, no entry of the ledger, no credit."""
+    stack = pair
+    held = []
+    before = stack.mno.stats()["submits"]
+    stack.smsc.handlers[SUBMIT_SM] = lambda c, p: held.append(p)
+    ids = stack.send(60, operator=0, text=lambda i: f"{i:03d} " + "long " * 60)  # three segments each
+    wait_for(lambda: len(held) == 100, 20, "the window is full")
+    port = take_away(stack)
+    stack.bridge.wait_line("traffic goes to the backup", timeout=20)
+    stack.restart_bridge()
+    wait_for(lambda: stack.unacknowledged(0) == 0 and stack.unacknowledged(1) == 0, 60, "all are settled", 0.1)
+    wait_for(lambda: {e["messageId"] for e in stack.dlr_events()} >= set(ids), 30, "each has an event", 0.2)
+    sent = stack.mno.stats()["submits"] - before
+    assert sent % 3 == 0 and sent <= 180 and stack.mno.stats()["duplicates"] == 0, "whole messages, once each"
+    bring_back(stack, port)
+    wait_for(lambda: statuses(stack) == ["BOUND", "UNBOUND", "FAILBACK", "BOUND"], 20, "the health events in order", 0.1)
+
+    def nothing_left():
+        detail = stack.bridge.json("/sessions/" + stack.ids[0])
+        return not detail["commands"]["queuedAtAgent"] and not detail["commands"]["unsettled"] and (
+            stack.bridge.metric("smpp_connector_ledger_entries_used") == 0)
+    wait_for(nothing_left, 15, "nothing is left of them in the agent", 0.1)
+    stack.send(250, operator=0, text=lambda i: f"afterwards {i}")  # more than a credit
+    stack.wait_acknowledged()
+    assert len(stack.smsc.submits()) == 250
+
+
+def test_bridge_killed_while_traffic_comes_back(pair):
+    """Between FAILBACK and BOUND: the next bridge ends the failover that the dead one had begun, once."""
+    stack = pair
+    before = stack.mno.stats()["submits"]
+    port = take_away(stack)
+    ids = stack.send(100, operator=0, text=lambda i: f"number {i}")
+    wait_for(lambda: stack.mno.stats()["submits"] > before + 30, 20, "copies are sent", 0.005)
+    bring_back(stack, port)
+    wait_for(lambda: "FAILBACK" in [r["state"] for r in stack.bridge.sessions()] or "FAILBACK" in statuses(stack)
+             or stack.smsc.binds(), 20, "the primary is back", 0.002)
+    stack.restart_bridge()
+    wait_for(lambda: statuses(stack) == ["BOUND", "UNBOUND", "FAILBACK", "BOUND"], 30, "the health events in order", 0.1)
+    wait_for(lambda: stack.unacknowledged(0) == 0 and stack.unacknowledged(1) == 0, 30, "all are settled", 0.1)
+    assert len(stack.smsc.submits()) + stack.mno.stats()["submits"] - before == len(ids), "by one of the two, once"
+    assert stack.mno.stats()["duplicates"] == 0

@@ -1,5 +1,6 @@
 """Everything an MNO can do to a bind: survived, and shown. The MNO is scripted, byte by byte."""
 import json
+import re
 import struct
 import time
 
@@ -378,9 +379,49 @@ def test_operators_come_and_go_without_touching_the_others(make_stack):
 
 
 def test_details_for_an_engineer_at_3_am(scripted, smsc):
-    stack = scripted()
-    detail = json.loads(stack.bridge.http(f"/sessions/{stack.ids[0]}")[1])
-    assert detail["operatorId"] == stack.ids[0]
+    refuse = [0x08]
+    smsc.handlers[BIND_TRANSCEIVER] = lambda c, p: smsc.answer(c, p, refuse.pop() if refuse else 0)
+    stack = scripted(bridge_settings={"WINDOW_SIZE": 3, "SUBMIT_TIMEOUT_MS": 60000}, tps=500)
+    smsc.handlers[SUBMIT_SM] = None
+    stack.send(5)
+    path = "/sessions/" + stack.ids[0]
+
+    def settled():
+        d = stack.bridge.json(path)
+        full = d["binds"][0]["windowUsed"] == 3 and d["commands"]["queuedAtAgent"] == 2
+        return d if full and d["binds"][0]["enquireLinkRoundTripMs"] and not d["tps"]["current"] else None
+    detail = wait_for(settled, 15, "a full window, a queue behind it, a heartbeat and a quiet second", 0.1)
+    (bind,) = detail["binds"]
+    assert (bind["state"], bind["phase"], bind["bindMode"], bind["bind"]) == ("BOUND", "bound", "TRANSCEIVER", 0)
+    assert bind["reason"].startswith("bound with 127.0.0.1:") and bind["peer"] == f"127.0.0.1:{smsc.port}"
+    assert bind["since"] == bind["lastBoundAt"] == row(stack)["lastBoundAt"]
+    assert bind["lastRefusal"]["status"] == "0x00000008" and bind["lastRefusal"]["name"] == "ESME_RSYSERR"
+    assert bind["lastRefusal"]["at"] <= bind["since"] and bind["reconnectAttempts"] == 0
+    assert (bind["windowLimit"], bind["windowUsed"]) == (3, 3)
+    assert 0 < bind["enquireLinkRoundTripMs"] < 1000
+    assert bind["bytesSent"] > 3 * 50 and bind["bytesReceived"] > 16
+    assert bind["tls"] is bind["tlsPeer"] is bind["tlsPeerExpiresAt"] is None
+    assert detail["bytesSent"] >= bind["bytesSent"]
+    assert detail["commands"]["atAgent"] == 5 and detail["notSendingBecause"] == "window"
+    assert detail["tps"]["limit"] == detail["credentials"]["tpsLimit"] == 500
+    assert detail["tps"]["peak"] == 3
+    fetched = detail["credentials"]["fetchedAt"]
+    assert fetched <= bind["since"] and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", fetched)
+    assert detail["credentials"]["lastError"] is None and detail["health"] == "BOUND"
+    assert "s3cr3tpw" not in json.dumps(detail)
     assert stack.bridge.http("/sessions/11111111-2222-4333-8444-555555555555")[0] == 404
-    text = json.dumps(detail)
-    assert "s3cr3tpw" not in text
+
+
+def test_what_is_shown_while_the_mno_refuses(scripted, smsc):
+    smsc.handlers[BIND_TRANSCEIVER] = lambda c, p: smsc.answer(c, p, 0x0E)
+    stack = scripted(ready=False)
+
+    def refused():
+        binds = stack.bridge.json("/sessions/" + stack.ids[0])["binds"] if stack.bridge.sessions() else []
+        return binds[0] if binds and binds[0]["lastRefusal"] and binds[0]["phase"] == "backoff" else None
+    bind = wait_for(refused, 15, "a refusal", 0.05)
+    assert bind["state"] == "DISCONNECTED" and bind["lastBoundAt"] is None
+    assert bind["lastRefusal"]["name"] == "ESME_RINVPASWD" and "ESME_RINVPASWD" in bind["reason"]
+    assert bind["enquireLinkRoundTripMs"] is None and bind["reconnectAttempts"] >= 1
+    wait_for(lambda: stack.bridge.metric("smpp_connector_bind_auth_failures_total") >= 2, 15, "it is counted", 0.1)
+    assert [e["status"] for e in stack.health_events()] == ["UNBOUND"], "told once"
