@@ -260,6 +260,11 @@ static void write_lent(struct page *p, const char *name, const struct mno *op)
     sample(p, name, op, tps_view(p->m->tps, op).lent);
 }
 
+static void write_accepted(struct page *p, const char *name, const struct mno *op)
+{
+    sample(p, name, op, tps_view(p->m->tps, op).accepted);
+}
+
 static void write_slow_downs(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).throttled_total);
@@ -339,10 +344,13 @@ static void write_ours(struct page *p)
                   write_leased);
     each_operator(p, PREFIX "tps_lent_total", "counter", "Tokens offered to other instances",
                   write_lent);
+    each_operator(p, PREFIX "tps_accepted", "gauge",
+                  "What the operator accepted in the last full second, beside tps_limit",
+                  write_accepted);
     each_operator(p, PREFIX "tps_slow_downs_total", "counter",
                   "Times the operator slowed us down below the contract", write_slow_downs);
     each_operator(p, PREFIX "token_wait_seconds", "histogram",
-                  "How long fetched commands waited before they went to the agent",
+                  "From fetching a command to writing its submit_sm, for its token or a place",
                   write_token_wait);
     each_operator(p, PREFIX "not_sending", "gauge", "1 at what keeps the operator from sending",
                   write_limiter);

@@ -154,6 +154,7 @@ static void emit_tps(struct json_emit *e, const struct management_options *m, co
     json_emit_member_bool(e, "shareKnown", v.share_known);
     json_emit_member_uint(e, "share", v.share);
     json_emit_member_uint(e, "effective", v.effective);
+    json_emit_member_uint(e, "accepted", v.accepted);
     json_emit_member_uint(e, "leaseSize", v.lease_size);
     json_emit_member_uint(e, "leased", v.leased);
     json_emit_member_uint(e, "lent", v.lent);

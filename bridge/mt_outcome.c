@@ -82,6 +82,18 @@ void mt_settle_store_again(struct mt_operator *mo)
     }
 }
 
+/* What passed between fetching it and its answer, and is not the operator's: it waited for its
+ * token, behind others that did, or for a place in the window. */
+static void note_wait(const struct mt_segment *s, const struct ipc_outcome *r)
+{
+    const struct mt_operator *mo = s->mt->owner;
+    if (!s->mt->fetched_at.ns || s->attempt > 0)
+        return;
+    int64_t ns = mono_diff_ns(loop_now(mo->path->with.loop), s->mt->fetched_at) -
+                 (int64_t)r->latency_us * 1000;
+    histogram_observe(&mo->op->token_wait, ns > 0 ? (double)ns / (double)NS_PER_S : 0);
+}
+
 static void accepted(struct mt_segment *s, const struct ipc_outcome *r)
 {
     struct mt_operator *mo = s->mt->owner;
@@ -89,8 +101,10 @@ static void accepted(struct mt_segment *s, const struct ipc_outcome *r)
     smpp_submit_resp_decode(r->response, &resp);
     counters_of(s->mt)->submit_success++;
     histogram_observe(&mo->op->submit_duration, (double)r->latency_us / 1e6);
-    if (!r->known)
+    if (!r->known) {
         tps_ok(mo->path->with.tps, mo->op, r->latency_us);
+        note_wait(s, r);
+    }
     memcpy(s->operator_message_id, resp.message_id, sizeof(s->operator_message_id));
     if (*resp.message_id) {
         store(s);

@@ -145,9 +145,6 @@ static enum sent send_command(struct mt *mt, const struct command *command)
     if (is_new) {
         mo->segments_x16 = mt_credit_mean_x16(mo->segments_x16, mt->segment_count);
         count_segments(mt);
-        histogram_observe(&mo->op->token_wait,
-                          (double)mono_diff_ns(loop_now(mo->path->with.loop), mt->fetched_at) /
-                              (double)NS_PER_S);
     }
     mt_submit_expect(mt);
     if (send_segments(mt, command, error, sizeof(error)) == 0)

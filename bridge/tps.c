@@ -33,6 +33,8 @@ struct tps_operator {
     struct tps_share share;
     struct tps_adaptive adaptive;
     struct tps_lease *lease;
+    int64_t second; /* for which these two stand: */
+    uint32_t accepted, accepted_last_second;
     struct timer timer;
     mono_t renew_at;
     bool awaits_redis;
@@ -387,11 +389,32 @@ void tps_throttled(struct tps *tps, struct mno *op)
         apply(op->tps);
 }
 
+static uint32_t accepted_last_second(const struct tps_operator *t, int64_t second)
+{
+    if (second == t->second)
+        return t->accepted_last_second;
+    return second == t->second + 1 ? t->accepted : 0;
+}
+
+static void turn_second(struct tps_operator *t)
+{
+    int64_t second = loop_now(t->tps->loop).ns / NS_PER_S;
+    if (second == t->second)
+        return;
+    t->accepted_last_second = accepted_last_second(t, second);
+    t->accepted = 0;
+    t->second = second;
+}
+
 void tps_ok(struct tps *tps, struct mno *op, uint32_t latency_us)
 {
     (void)tps;
-    if (op->tps)
-        tps_adaptive_answered(&op->tps->adaptive, latency_us);
+    struct tps_operator *t = op->tps;
+    if (!t)
+        return;
+    turn_second(t);
+    t->accepted++;
+    tps_adaptive_answered(&t->adaptive, latency_us);
 }
 
 struct tps_view tps_view(const struct tps *tps, const struct mno *op)
@@ -411,6 +434,7 @@ struct tps_view tps_view(const struct tps *tps, const struct mno *op)
         .share = known ? share_of(t) : 0,
         .effective = (t->pace == NO_PACE ? 0 : (uint32_t)t->pace) + lease.per_second,
         .throttled_total = t->adaptive.slow_downs,
+        .accepted = accepted_last_second(t, loop_now(tps->loop).ns / NS_PER_S),
         .lease_size = lease.size,
         .leased = lease.leased,
         .lent = lease.lent,

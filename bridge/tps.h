@@ -49,6 +49,7 @@ struct tps_view {
     uint32_t share;           /* of this instance, submit_sm per second */
     uint32_t effective;       /* what the pacer was told, and what was leased in a second */
     uint64_t throttled_total; /* slow-downs since start */
+    uint32_t accepted;        /* by the operator, in the last full second */
     uint32_t lease_size;      /* tokens of the last lease */
     uint64_t leased, lent;    /* tokens since start */
 };

@@ -136,3 +136,82 @@ def test_an_operator_that_takes_less_than_it_promised(make_stack):
     assert stack.bridge.metric("smpp_connector_tps_slow_downs_total") > 0
     assert stack.bridge.metric("smpp_connector_submit_sm_total", status="throttled") > 0
     assert stats["submits_throttled"] < 300
+    assert stack.bridge.metric("smpp_connector_tps_throttle_total") >= stats["submits_throttled"] * 0.9
+
+
+def why(bridge, oid):
+    return bridge.json(f"/sessions/{oid}")["notSendingBecause"]
+
+
+def gauge_says(bridge, oid):
+    return [dict(labels)["reason"] for (name, labels), value in bridge.metrics().items()
+            if name == "smpp_connector_not_sending" and value == 1 and dict(labels)["operator_id"] == oid]
+
+
+def test_why_nothing_is_sent(make_stack):
+    stack = make_stack(tps=3, mno_options=["--silent-after", "1000000"],
+                       bridge_settings={"CREDENTIALS_REFRESH_MS": "200", "RECONNECT_MIN_MS": "300"})
+    stack.start_servers()
+    stack.start_mno()
+    oid = stack.ids[0]
+    stack.mgmt.pause()  # no credentials yet: nothing is paused, there is no bind
+    stack.redis.kill()
+    stack.agent.start()
+    stack.bridge = stack.make_bridge()
+    stack.bridge.start()
+    reason = lambda text: wait_for(  # noqa: E731
+        lambda: stack.bridge.http("/health")[0] == 200 and stack.bridge.http(f"/sessions/{oid}")[0] == 200 and
+        why(stack.bridge, oid) == text and gauge_says(stack.bridge, oid) == [text], 20, text, 0.05)
+    reason("unbound")
+    stack.mgmt.resume()
+    reason("redis")  # bound, and the share is not known
+    stack.redis.start()
+    reason("empty")
+    stack.send(60)
+    reason("tokens")
+    stack.mgmt.change(oid, tpsLimit=0)
+    reason("paused")
+    stack.mgmt.change(oid, tpsLimit=500)
+    stack.wait_acknowledged(30)
+    assert stack.bridge.metric("smpp_connector_token_wait_seconds_count") == 60
+    assert stack.bridge.metric("smpp_connector_token_wait_seconds_sum") > 10
+    reason("empty")
+    stack.mno.control("set silent 100%")
+    stack.send(400)
+    reason("window")
+    stack.agent.kill()
+
+
+def test_an_operator_that_refuses_is_named_throttled(make_stack):
+    stack = make_stack(tps=100, mno_options=["--max-tps", "20"]).start()
+    stack.send(400)
+    oid = stack.ids[0]
+    wait_for(lambda: why(stack.bridge, oid) == "throttled", 20, "throttled", 0.02)
+    wait_for(lambda: 0 < stack.bridge.metric("smpp_connector_tps_accepted") <= 20, 20, "what it accepts", 0.1)
+    tps = stack.bridge.json(f"/sessions/{oid}")["tps"]
+    assert tps["limit"] == 100 and tps["effective"] < 100 and tps["throttled"] is True
+
+
+def order_of_senders(path):
+    with open(path, encoding="utf-8") as f:
+        entries = [json.loads(line) for line in f]
+    return [e["from"] for e in entries if e["d"] == "in" and e["c"] == "submit_sm"]
+
+
+def test_one_time_passwords_pass_a_campaign(make_stack):
+    """Half of the tokens, the default share: neither lane starves."""
+    stack = make_stack(tps=20)
+    history = os.path.join(stack.directory, "history.jsonl")
+    stack.mno.argv += ["--history", history]
+    stack.start()
+    stack.send(190, sender="Campaign")
+    wait_for(lambda: stack.mno.stats()["submits"] >= 20, 20, "the campaign is under way", 0.02)
+    before = stack.mno.stats()["submits"]
+    stack.send(20, sender="Passwords", priority=2)
+    wait_for(lambda: stack.mno.stats()["submits"] >= before + 70, 30, "they are sent", 0.05)
+    stack.mno.control("history flush")
+    senders = order_of_senders(history)
+    first = senders.index("Passwords")
+    assert first < before + 20  # within a second: not behind the other 150
+    assert senders[first:first + 44].count("Passwords") == 20
+    assert senders[first:first + 20].count("Campaign") >= 8
