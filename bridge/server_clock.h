@@ -8,7 +8,7 @@
 
 #include "common/clock.h"
 
-#define SERVER_CLOCK_TRUST_MS 1200                /* after the first answer, and after a step */
+#define SERVER_CLOCK_TRUST_MS 1100                /* after the first answer, and after a step */
 #define SERVER_CLOCK_SILENT_MS 1000               /* without an answer: not trusted */
 #define SERVER_CLOCK_WIDTH_NS_MAX (5 * NS_PER_MS) /* known less well: not trusted */
 #define SERVER_CLOCK_DRIFT_PPM 1000

@@ -103,14 +103,20 @@ static bool redis_is_trusted(const struct tps *tps)
     return tps->connected && mono_reached(loop_now(tps->loop), tps->distrust_until);
 }
 
+/* What another Redis may have forgotten is no matter here: the lenders' logs remember. */
 static void tune_lease(struct tps_operator *t)
 {
     bool active = share_is_known(t) && t->share.in_force > 1 && !t->op->paused &&
-                  redis_is_trusted(t->tps) && agent_link_is_attached(t->tps->link);
+                  t->tps->connected && agent_link_is_attached(t->tps->link);
     uint32_t share = active ? share_of(t) : 0;
     uint32_t limit = active ? tps_share_limit(&t->share, own_limit(t->op)) : 0;
-    /* An operator that takes less than its limit takes less of each part of it. */
-    tps_lease_tune(t->lease, active, (limit - share) * tps_adaptive_part(&t->adaptive));
+    /* An operator that takes less than its limit takes less of each part of it. Else the lenders
+     * see to it that there is not more than their parts, and what comes at once is taken at once.
+     */
+    double others = limit - share;
+    bool slowed = tps_adaptive_is_slowed(&t->adaptive);
+    double most = slowed ? others * tps_adaptive_part(&t->adaptive) : 2 * others;
+    tps_lease_tune(t->lease, active, most);
 }
 
 /* Tells the agent when what it was told is no longer right. */

@@ -16,6 +16,7 @@ enum {
     TAKE_MS = 20,         /* between exchanges while there is something to take */
     TAKE_SELDOM_MS = 200, /* nobody had anything for a while */
     IDLE_MS = 400,
+    OTHERS_WANT_MS = 100,
     NOTHING_MS = 1500, /* so long without a block: ask seldom */
     WANTED_MS = 600,   /* WANTED holds so long; it is repeated sooner */
     LEND_MS = 1000,    /* the agent lends so long; it is asked again sooner */
@@ -40,6 +41,7 @@ struct tps_lease {
     bool active;
     double per_second;
     bool awaits_redis;
+    bool others_want;
     mono_t sent_at, lend_told_at, wanted_until, got_at;
     uint32_t clock_steps; /* the blocks in Redis are from the clock after so many of them */
     double budget;
@@ -134,7 +136,7 @@ static void take(struct tps_lease *l, const struct tps_blocks_answer *answer, mo
 
 static void schedule(struct tps_lease *l, mono_t now)
 {
-    int64_t ms = IDLE_MS;
+    int64_t ms = l->others_want ? OTHERS_WANT_MS : IDLE_MS;
     if (is_wanted(l, now))
         ms = mono_diff_ms(now, l->got_at) < NOTHING_MS ? TAKE_MS : TAKE_SELDOM_MS;
     int64_t since_ms = mono_diff_ms(now, l->sent_at);
@@ -162,6 +164,7 @@ static void on_answer(void *arg, const struct redis_reply *reply)
         bool was_known = all->clock.at.ns != 0;
         if (!server_clock_note(&all->clock, l->sent_at, now, answer.now_us) && was_known)
             log_warn("the clock of Redis was stepped: nothing is lent or leased for a while");
+        l->others_want = answer.wanted;
         if (l->active && server_clock_is_trusted(&all->clock, now)) {
             take(l, &answer, now);
             if (answer.wanted && !is_wanted(l, now))
@@ -205,10 +208,10 @@ static uint32_t wish(struct tps_lease *l, mono_t now)
 static void exchange(struct tps_lease *l, mono_t now)
 {
     struct tps_leases *all = l->all;
-    struct tps_blocks_order order = {.reset = l->clock_steps != all->clock.steps};
+    struct tps_blocks_order order = {.reset = l->clock_steps != all->clock.steps,
+                                     .wanted = is_wanted(l, now)};
     if (server_clock_is_trusted(&all->clock, now)) {
         put_loans(l, &order);
-        order.wanted = is_wanted(l, now);
         order.want = wish(l, now);
     }
     l->loan_count = 0;

@@ -13,6 +13,7 @@ import pytest
 from harness import capture
 from harness.instances import Pods
 from harness.process import wait_for
+from harness.redis import RedisServer
 
 LIMIT = 100
 
@@ -135,6 +136,20 @@ def redis_emptied(pods):
         time.sleep(0.05)
 
 
+def redis_failed_over(pods):
+    """A replica takes the master's place, with what had reached it."""
+    stack = pods.stack
+    old = stack.redis
+    replica = RedisServer(os.path.join(stack.directory, "replica"), extra=["--replicaof", f"127.0.0.1 {old.port}"])
+    replica.start()
+    wait_for(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), 20, "the replica is in step")
+    old.kill()
+    stack.redis = replica  # which the fixture ends
+    replica.command("REPLICAOF", "NO", "ONE")
+    replica.command("CONFIG", "SET", "port", old.port)
+    replica.port = old.port
+
+
 def bridges_killed(pods):
     for pod in pods.all:
         pod.bridge.kill()
@@ -156,7 +171,7 @@ def bridge_paused(pods):
         pod.bridge.resume()
 
 
-FAULTS = [redis_killed, redis_frozen, redis_emptied, bridges_killed, agent_paused, bridge_paused]
+FAULTS = [redis_killed, redis_frozen, redis_emptied, redis_failed_over, bridges_killed, agent_paused, bridge_paused]
 
 
 def test_never_above_the_limit_through_faults(pods):
