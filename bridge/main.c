@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/secret.h"
+#include "common/signals.h"
 
 #include "proto/json.h"
 
@@ -45,13 +45,12 @@ static void close_all_on_exec(void)
     }
 }
 
-/* The same program from the beginning: nothing of this process survives but pid and arguments. */
+/* The same program from the beginning: nothing of this process survives but pid, arguments and what
+ * signals asked for. */
 static void start_anew(void)
 {
-    sigset_t none;
-    sigemptyset(&none);
     close_all_on_exec();
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    signals_block(); /* the next one reads what this one did not */
     execv("/proc/self/exe", saved_argv);
     log_error("the program can't be started anew", LOG_STR("reason", strerror(errno)));
     _Exit(BRIDGE_EXIT_STOOD_STILL);
@@ -90,6 +89,7 @@ static int check_config(bool connect)
 static int run(void)
 {
     struct bridge_settings settings;
+    signals_block();
     if (!load(&settings))
         return 1;
     log_set_level((enum log_level)settings.log_level);

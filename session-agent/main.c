@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/secret.h"
+#include "common/signals.h"
 
 #include "session-agent/agent.h"
 #include "session-agent/agent_settings.h"
@@ -54,6 +55,7 @@ static int check_liveness(void)
     struct agent_settings settings;
     char path[4096];
     char error[512];
+    signals_block();
     if (load(&settings) != 0)
         return 1;
     bool has_path = agent_settings_ledger_path(&settings, path, sizeof(path));

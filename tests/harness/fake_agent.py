@@ -11,7 +11,9 @@ from .process import wait_for
 class FakeAgent(Pipe):
     def __init__(self, url, **kwargs):
         super().__init__(url, **kwargs)
-        self.instance = os.urandom(16)
+        self.url, self.instance = url, os.urandom(16)
+        if os.path.exists(self.path):
+            os.unlink(self.path)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen()

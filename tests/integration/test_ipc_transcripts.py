@@ -191,3 +191,19 @@ def test_the_bridge_serves_a_newer_agent(with_agent):
     assert agent.wait("DELIVER_DONE", id=7)["status"] == 0
     detail = stack.bridge.json("/sessions/" + stack.ids[0])["binds"][0]
     assert detail["phase"] == "dreaming" and not agent.closed
+
+
+def test_sigterm_while_the_agent_goes_is_not_lost(with_agent):
+    """The bridge starts itself anew when the pipe ends; what it was asked just before, the new program does."""
+    stack, agent = with_agent(operators=1)
+    agent.attach()
+    agent.wait("DECLARE_END")
+    for _ in range(3):
+        agent.end()
+        stack.bridge.send_signal(15)
+        assert stack.bridge.wait(10) == 0
+        agent = FakeAgent(agent.url)
+        stack.bridge.start()
+        agent.accept().attach()
+        agent.wait("DECLARE_END")
+    agent.end()

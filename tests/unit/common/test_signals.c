@@ -41,8 +41,12 @@ static void test_signals_become_callbacks(void **state)
     kill(getpid(), SIGINT);
     assert_true(harness_until(loop, &terminations, 2, 5000));
     assert_int_equal(last_count, 2);
+    kill(getpid(), SIGHUP); /* not read: left for who comes after */
     signals_destroy(&s);
     assert_null(s);
+    signals_destroy(&s);
+    s = signals_create(loop, terminate, reload, &reloads);
+    assert_true(harness_until(loop, &reloads, 2, 5000));
     signals_destroy(&s);
     loop_destroy(&loop);
 }
