@@ -77,8 +77,9 @@ static uint32_t copies_under_way(const struct mt_operator *mo)
     uint32_t count = 0;
     static const enum mt_stage stages[] = {MT_CLOSING, MT_REPORTING, MT_RECALLED};
     for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
-        LIST_FOREACH (item, &mo->stages[stages[i]])
+        LIST_FOREACH (item, &mo->stages[stages[i]]) {
             count += LIST_ENTRY(item, struct mt, link)->end == MT_END_COPIED;
+        }
     }
     return count;
 }

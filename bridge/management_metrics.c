@@ -77,9 +77,10 @@ static void write_duration(struct page *p, const char *name, const struct mno *o
 
 static void write_receipts(struct page *p, const char *name, const struct mno *op)
 {
-    for (int i = 0; i < DLR_STATUS_COUNT; i++)
+    for (int i = 0; i < DLR_STATUS_COUNT; i++) {
         labelled(p, name, op, "status", dlr_status_name((enum dlr_status)i),
                  op->counters.dlr_received[i]);
+    }
 }
 
 /* A backlog is throttled by the limit for as long as it lasts, and that is no event of each of its
@@ -314,9 +315,10 @@ static void write_tls_expiry(struct page *p, const char *name, const struct mno 
 static void write_dialects(struct page *p, const char *name, const struct mno *op)
 {
     struct correlation_dialect d = correlations_dialect(p->m->correlations, op);
-    for (int i = 0; i < MESSAGE_ID_DIALECTS; i++)
+    for (int i = 0; i < MESSAGE_ID_DIALECTS; i++) {
         labelled(p, name, op, "dialect", message_id_dialect_name((enum message_id_dialect)i),
                  d.seen[i]);
+    }
 }
 
 static void write_refused_ids(struct page *p, const char *name, const struct mno *op)

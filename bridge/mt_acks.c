@@ -31,8 +31,9 @@ static void send_settled(struct mt *mt)
 /* Acking twice is harmless, so all of a batch goes again. */
 static void take_back(struct mt_operator *mo)
 {
-    LIST_FOREACH (item, &mo->stages[MT_ACK_SENT])
+    LIST_FOREACH (item, &mo->stages[MT_ACK_SENT]) {
         mt_move(LIST_ENTRY(item, struct mt, link), MT_ACK_DUE);
+    }
     timer_start_ms(&mo->barrier_timer, BARRIER_AGAIN_MS);
 }
 

@@ -372,8 +372,9 @@ void mt_consumer_tick(struct mt_path *path)
 
 void mt_consumer_connected(struct mt_path *path)
 {
-    LIST_FOREACH (item, &path->streams->all)
+    LIST_FOREACH (item, &path->streams->all) {
         LIST_ENTRY(item, struct stream, link)->at = (mono_t){0};
+    }
     for (size_t i = 0; i < operators_count(path->with.operators); i++)
         mt_consumer_check(operators_at(path->with.operators, i)->mt);
 }

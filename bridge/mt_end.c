@@ -167,6 +167,7 @@ void mt_settle_end_stored(struct mt *mt)
 
 void mt_settle_publish_again(struct mt_operator *mo)
 {
-    LIST_FOREACH (item, &mo->stages[MT_REPORTING])
+    LIST_FOREACH (item, &mo->stages[MT_REPORTING]) {
         publish_next(LIST_ENTRY(item, struct mt, link));
+    }
 }

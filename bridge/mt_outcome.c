@@ -369,10 +369,12 @@ void mt_settle_tick(struct mt_operator *mo)
 {
     int64_t now_ms = clock_wall_ms();
     mono_t now = loop_now(mo->path->with.loop);
-    LIST_FOREACH (item, &mo->stages[MT_WAITING])
+    LIST_FOREACH (item, &mo->stages[MT_WAITING]) {
         resubmit_rested(LIST_ENTRY(item, struct mt, link), now_ms);
-    LIST_FOREACH (item, &mo->stages[MT_RECALLED])
+    }
+    LIST_FOREACH (item, &mo->stages[MT_RECALLED]) {
         recall_again(LIST_ENTRY(item, struct mt, link), now);
+    }
     mt_settle_store_again(mo);
     mt_settle_publish_again(mo);
 }

@@ -179,8 +179,9 @@ void mt_path_listed(struct mt_path *path)
     path->listed = true;
     for (size_t i = 0; i < operators_count(path->with.operators); i++) {
         struct mt_operator *mo = operators_at(path->with.operators, i)->mt;
-        LIST_FOREACH (item, &mo->stages[MT_AT_AGENT])
+        LIST_FOREACH (item, &mo->stages[MT_AT_AGENT]) {
             mt_settle_advance(LIST_ENTRY(item, struct mt, link));
+        }
         mt_touch(mo);
     }
     log_info("the agent has listed what it holds", LOG_UINT("messages", adopted),

@@ -85,9 +85,10 @@ bool str_equal_nocase(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     if (a_len != b_len)
         return false;
-    for (size_t i = 0; i < a_len; i++)
+    for (size_t i = 0; i < a_len; i++) {
         if (str_lower(a[i]) != str_lower(b[i]))
             return false;
+    }
     return true;
 }
 

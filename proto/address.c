@@ -13,9 +13,10 @@ static bool number(const char *s, size_t len, struct address *address_r)
     len -= plus;
     if (len < NUMBER_DIGITS_MIN || len > E164_DIGITS_MAX)
         return false;
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
         if (!str_is_digit(s[i]))
             return false;
+    }
     bool international = plus || len >= INTERNATIONAL_DIGITS_MIN;
     address_r->ton = international ? SMPP_TON_INTERNATIONAL : SMPP_TON_UNKNOWN;
     address_r->npi = international ? SMPP_NPI_E164 : SMPP_NPI_UNKNOWN;
@@ -33,9 +34,10 @@ bool address_of_sender(const char *s, size_t len, struct address *address_r)
         return true;
     if (len == 0 || len >= SMPP_ADDRESS_SIZE)
         return false;
-    for (size_t i = 0; i < len; i++)
+    for (size_t i = 0; i < len; i++) {
         if (s[i] < 0x20 || s[i] > 0x7E)
             return false;
+    }
     address_r->ton = SMPP_TON_ALPHANUMERIC;
     address_r->npi = SMPP_NPI_UNKNOWN;
     return str_copy(address_r->text, sizeof(address_r->text), s, len);

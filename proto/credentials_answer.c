@@ -37,9 +37,10 @@ static bool get_host(const struct json *root, char host[CREDENTIALS_HOST_SIZE])
     struct bytes text;
     if (!json_string(json_member(root, "host"), &text) || text.len == 0)
         return false;
-    for (size_t i = 0; i < text.len; i++)
+    for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] <= 0x20 || text.data[i] >= 0x7F)
             return false;
+    }
     return str_copy(host, CREDENTIALS_HOST_SIZE, (const char *)text.data, text.len);
 }
 

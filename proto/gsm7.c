@@ -106,9 +106,10 @@ bool gsm7_encode(struct gsm7_tables tables, const char *text, size_t len, uint8_
 static uint32_t shifted(struct gsm7_tables tables, uint8_t septet)
 {
     struct gsm7_shift single = gsm7_single_table(tables.single);
-    for (size_t i = 0; i < single.count; i++)
+    for (size_t i = 0; i < single.count; i++) {
         if (single.rows[i].septet == septet)
             return single.rows[i].code_point;
+    }
     return septet == GSM7_ESCAPE ? ' ' : gsm7_locking_table(tables.locking)[septet];
 }
 

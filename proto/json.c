@@ -36,9 +36,10 @@ static bool is_named(const cJSON *member, const char *name)
 
 static bool has_twin(const cJSON *member)
 {
-    for (const cJSON *other = member->next; other; other = other->next)
+    for (const cJSON *other = member->next; other; other = other->next) {
         if (is_named(other, member->string))
             return true;
+    }
     return false;
 }
 
@@ -183,9 +184,10 @@ const struct json *json_member(const struct json *object, const char *name)
 {
     if (!cJSON_IsObject(node(object)))
         return NULL;
-    for (const cJSON *item = node(object)->child; item; item = item->next)
+    for (const cJSON *item = node(object)->child; item; item = item->next) {
         if (is_named(item, name))
             return cJSON_IsNull(item) ? NULL : value_of(item);
+    }
     return NULL;
 }
 

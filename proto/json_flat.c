@@ -111,9 +111,10 @@ static bool is_named(const struct json_flat_member *m, const char *name, size_t 
 
 static bool is_twin(const struct json_flat *flat, struct bytes name)
 {
-    for (size_t i = 0; i < flat->count; i++)
+    for (size_t i = 0; i < flat->count; i++) {
         if (is_named(&flat->members[i], (const char *)name.data, name.len))
             return true;
+    }
     return false;
 }
 

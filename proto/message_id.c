@@ -116,9 +116,10 @@ static void add(struct list *l, enum message_id_dialect dialect, const char *id)
 {
     if (strlen(id) >= SMPP_MESSAGE_ID_SIZE || l->count == MESSAGE_ID_FORMS_MAX)
         return;
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->count; i++) {
         if (strcmp(l->forms[i].id, id) == 0)
             return;
+    }
     struct message_id_form *form = &l->forms[l->count++];
     form->dialect = dialect;
     (void)str_copy(form->id, sizeof(form->id), id, strlen(id));
@@ -168,9 +169,10 @@ static void add_from_decimal(struct list *l, const char *id)
 
 static bool is_number(const char *id)
 {
-    for (; *id; id++)
+    for (; *id; id++) {
         if (str_hex_digit(*id) < 0)
             return false;
+    }
     return true;
 }
 

@@ -57,10 +57,11 @@ bool receipt_detection_parse(const char *s, size_t len, enum receipt_detection *
 
 static const struct state *find_word(const struct state *states, size_t count, struct bytes word)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         if (str_equal_nocase((const char *)word.data, word.len, states[i].word,
                              strlen(states[i].word)))
             return &states[i];
+    }
     return NULL;
 }
 

@@ -142,9 +142,10 @@ static bool is_bare_state(struct bytes token)
 {
     static const char *const words[] = {"DELIVRD", "EXPIRED", "DELETED", "UNDELIV",
                                         "ACCEPTD", "UNKNOWN", "REJECTD", "ENROUTE"};
-    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (str_equal((const char *)token.data, token.len, words[i], strlen(words[i])))
             return true;
+    }
     return false;
 }
 

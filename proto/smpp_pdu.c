@@ -99,8 +99,9 @@ const char *smpp_pdu_name(uint32_t id)
         {SMPP_SUBMIT_MULTI, "submit_multi", "submit_multi_resp"},
         {0, "unknown", "generic_nack"},
     };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (names[i].id == (id & ~SMPP_RESPONSE))
             return smpp_pdu_is_response(id) ? names[i].response : names[i].request;
+    }
     return "unknown";
 }

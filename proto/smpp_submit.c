@@ -6,9 +6,10 @@
 
 static bool is_id(const char *id)
 {
-    for (; *id; id++)
+    for (; *id; id++) {
         if ((uint8_t)*id < 0x20 || (uint8_t)*id > 0x7E)
             return false;
+    }
     return true;
 }
 

@@ -292,9 +292,10 @@ static void on_message(void *arg, const uint8_t *data, size_t len)
     link->last_heard = clock_mono();
     unsigned type;
     struct bytes body;
-    while (ipc_batch_next(&batch, &type, &body))
+    while (ipc_batch_next(&batch, &type, &body)) {
         if (!hear_record(link, batch.attachment, type, body))
             return;
+    }
     if (batch.records.failed)
         end_pipe(link, "a batch is cut short");
 }

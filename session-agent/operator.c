@@ -56,9 +56,10 @@ void operator_retune(struct agent_operator *op, struct operator_config *config)
         op->ending = false;
     }
     submits_retune(op->submits);
-    for (uint32_t i = 0; i < op->slot_count; i++)
+    for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i])
             bind_slot_retune(op->slots[i]);
+    }
     operator_touch(op);
 }
 
@@ -68,26 +69,29 @@ void operator_end(struct agent_operator *op, const char *reason)
         log_info("operator ends", LOG_STR("operatorId", op->id_text), LOG_STR("reason", reason));
     op->ending = true;
     submits_give_back(op->submits);
-    for (uint32_t i = 0; i < op->slot_count; i++)
+    for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i])
             bind_slot_end(op->slots[i], reason);
+    }
     operator_touch_because(op, reason);
 }
 
 void operator_rebind(struct agent_operator *op, const char *reason)
 {
-    for (uint32_t i = 0; i < op->slot_count; i++)
+    for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i])
             bind_slot_rebind(op->slots[i], reason);
+    }
     operator_touch_because(op, reason);
 }
 
 void operator_cut(struct agent_operator *op, const char *reason)
 {
     op->ending = true;
-    for (uint32_t i = 0; i < op->slot_count; i++)
+    for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i])
             bind_slot_cut(op->slots[i], reason);
+    }
     operator_touch_because(op, reason);
 }
 
@@ -124,9 +128,10 @@ void operator_touch_because(struct agent_operator *op, const char *reason)
 
 bool operator_is_able(const struct agent_operator *op)
 {
-    for (uint32_t i = 0; i < op->slot_count; i++)
+    for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i] && bind_slot_is_able(op->slots[i]))
             return true;
+    }
     return false;
 }
 
@@ -154,9 +159,10 @@ static void tell_state(struct agent_operator *op)
 static uint32_t credit(const struct agent_operator *op)
 {
     uint32_t slots = 0;
-    for (uint32_t i = 0; i < op->slot_count && !op->ending; i++)
+    for (uint32_t i = 0; i < op->slot_count && !op->ending; i++) {
         if (op->slots[i] && bind_slot_can_submit(op->slots[i]))
             slots += 2 * op->config->window_size;
+    }
     return slots;
 }
 
@@ -249,18 +255,20 @@ static void reap_slots(struct agent_operator *op)
 
 static bool has_slot(const struct agent_operator *op, uint8_t number)
 {
-    for (uint32_t i = 0; i < op->slot_count; i++)
+    for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i]->number == number)
             return true;
+    }
     return false;
 }
 
 /* As many binds as declared; one too many ends, and a number comes back only when it is free. */
 static void align_slots(struct agent_operator *op)
 {
-    for (uint32_t i = 0; i < op->slot_count; i++)
+    for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i]->number >= op->config->binds && !op->slots[i]->ending)
             bind_slot_end(op->slots[i], "fewer binds are declared");
+    }
     for (uint32_t n = 0; n < op->config->binds && !op->ending; n++) {
         if (has_slot(op, (uint8_t)n))
             continue;

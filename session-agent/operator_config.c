@@ -195,8 +195,9 @@ bool operator_config_pairs_on(const struct operator_config *config, uint32_t sta
 {
     if (status == SMPP_RINVCMDID)
         return true;
-    for (size_t i = 0; i < config->pair_on_count; i++)
+    for (size_t i = 0; i < config->pair_on_count; i++) {
         if (config->pair_on[i] == status)
             return true;
+    }
     return false;
 }

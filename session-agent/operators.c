@@ -95,15 +95,17 @@ void operators_drop(struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE
 void operators_each(struct operators *set, void (*fn)(struct agent_operator *op, void *arg),
                     void *arg)
 {
-    LIST_FOREACH (it, &set->all)
+    LIST_FOREACH (it, &set->all) {
         fn(LIST_ENTRY(it, struct agent_operator, link), arg);
+    }
 }
 
 bool operators_are_over(const struct operators *set)
 {
-    LIST_FOREACH (it, (struct list *)&set->all)
+    LIST_FOREACH (it, (struct list *)&set->all) {
         if (!operator_is_over(LIST_ENTRY(it, struct agent_operator, link)))
             return false;
+    }
     return true;
 }
 

@@ -230,9 +230,10 @@ void session_raise(struct session *s, enum session_event event, const char *fmt,
     vsnprintf(s->reason, sizeof(s->reason), fmt, ap);
     va_end(ap);
     s->event = event;
-    for (unsigned bit = 0; bit < SESSION_ACTION_COUNT; bit++)
+    for (unsigned bit = 0; bit < SESSION_ACTION_COUNT; bit++) {
         if ((step.actions & (UINT32_C(1) << bit)) && actions[bit])
             actions[bit](s);
+    }
     set_state(s, step.next);
     if (step.actions & SESSION_DO_CHECK_WINDOW)
         session_check_drained(s);

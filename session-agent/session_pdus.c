@@ -23,9 +23,10 @@ static const struct receiver receivers[] = {
 
 static const struct receiver *find(uint32_t id)
 {
-    for (size_t i = 0; i < ARRAY_LEN(receivers); i++)
+    for (size_t i = 0; i < ARRAY_LEN(receivers); i++) {
         if (receivers[i].id == id)
             return &receivers[i];
+    }
     return NULL;
 }
 

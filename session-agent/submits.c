@@ -362,9 +362,10 @@ static bool hand_one(struct submits *s, mono_t now)
 
 static bool has_room(const struct submits *s)
 {
-    for (uint32_t i = 0; i < s->op->slot_count; i++)
+    for (uint32_t i = 0; i < s->op->slot_count; i++) {
         if (s->op->slots[i] && bind_slot_room(s->op->slots[i]) > 0)
             return true;
+    }
     return false;
 }
 
