@@ -12,6 +12,7 @@
 #include "session-agent/agent.h"
 #include "session-agent/agent_settings.h"
 #include "session-agent/liveness.h"
+#include "session-agent/session_fsm.h"
 
 static const char help[] =
     "smpp-session-agent " SMPP_CONNECTOR_VERSION ": holds the SMPP sessions of an smpp-connector.\n"
@@ -25,10 +26,12 @@ static const char help[] =
     "  --check           liveness probe: exit 0 if the agent's loop turned in the last 10 s\n"
     "  --check-config    validate the settings, print the effective ones, exit 0 or 1\n"
     "  --print-settings  every setting with default, bounds and meaning\n"
+    "  --print-states    a bind's life, as in README.md (Markdown)\n"
     "  --version\n"
     "  --help\n"
     "\n"
-    "Settings come from the environment, then from SETTINGS_FILE. SIGHUP re-reads LOG_LEVEL.\n"
+    "Settings come from the environment, then from SETTINGS_FILE. SIGHUP re-reads LOG_LEVEL\n"
+    "and IPC_PEER_UIDS.\n"
     "Log lines are JSON on stdout.\n";
 
 static int load(struct agent_settings *settings)
@@ -102,6 +105,10 @@ int main(int argc, char **argv)
         return check_config();
     if (strcmp(option, "--print-settings") == 0) {
         agent_settings_print_table(stdout);
+        return 0;
+    }
+    if (strcmp(option, "--print-states") == 0) {
+        session_fsm_print(stdout);
         return 0;
     }
     if (strcmp(option, "--version") == 0) {

@@ -543,6 +543,7 @@ def test_options(agent):
     assert run("--version").stdout.startswith("smpp-session-agent ")
     assert "--check-config" in run("--help").stdout
     assert "LEDGER_BYTES" in run("--print-settings").stdout
+    assert "| bound | enquire_timeout | backoff |" in run("--print-states").stdout
     config = run("--check-config")
     assert config.returncode == 0 and f"IPC_URL={agent.ipc_url}" in config.stdout
     agent.env = {**agent.env, "LEDGER_BYTES": "17"}
