@@ -1,4 +1,4 @@
-/* Reads the two clocks, or what a test has put in their place. */
+/* Reads the clocks, or what a test has put in their place. */
 #include <stdatomic.h>
 #include <time.h>
 
@@ -15,13 +15,23 @@ static struct timespec clock_read(clockid_t id)
     return ts;
 }
 
-mono_t clock_mono(void)
+static mono_t steady(clockid_t id)
 {
     int64_t fake = atomic_load_explicit(&test_mono_ns, memory_order_relaxed);
     if (fake >= 0)
         return (mono_t){fake};
-    struct timespec ts = clock_read(CLOCK_MONOTONIC);
+    struct timespec ts = clock_read(id);
     return (mono_t){(int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec};
+}
+
+mono_t clock_mono(void)
+{
+    return steady(CLOCK_MONOTONIC);
+}
+
+mono_t clock_boot(void)
+{
+    return steady(CLOCK_BOOTTIME);
 }
 
 int64_t clock_wall_ms(void)

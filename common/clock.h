@@ -15,6 +15,9 @@ typedef struct {
 #define NS_PER_S INT64_C(1000000000)
 
 mono_t clock_mono(void);
+/* CLOCK_BOOTTIME: as the monotonic clock, and it goes on while the machine sleeps. The same for all
+ * processes under one kernel. For leases only: whoever slept must notice. */
+mono_t clock_boot(void);
 int64_t clock_wall_ms(void);
 
 /* Tests move both clocks by assignment; negative: back to the real clocks. */

@@ -183,6 +183,7 @@ static int open_ledger(struct agent *a, char *error_r, size_t error_size)
     if (ledger_open(path, (size_t)a->settings->ledger_bytes, clock_wall_ms(), &a->ctx.ledger,
                     &recovery, error_r, error_size) != 0)
         return -1;
+    memcpy(a->ctx.home, recovery.home, sizeof(a->ctx.home));
     log_recovery(a->ctx.ledger, &recovery);
     return 0;
 }
@@ -215,6 +216,7 @@ int agent_create(struct loop *loop, struct agent_settings *settings, struct agen
     timer_init(&a->tick, loop, on_tick, a);
     timer_init(&a->drain, loop, on_drain, a);
     connect_gate_init(&a->ctx.gate, ATTEMPTS_AT_A_TIME);
+    a->ctx.leases = leases_create();
     a->ctx.credentials_requests = map_create();
     a->ctx.holds = deliver_hold_create();
     a->ctx.hub = transport_hub_create(loop);
@@ -244,6 +246,7 @@ void agent_destroy(struct agent **agent)
     transport_hub_destroy(&a->ctx.hub);
     deliver_hold_destroy(&a->ctx.holds);
     map_destroy(&a->ctx.credentials_requests);
+    leases_destroy(&a->ctx.leases);
     free(a);
     *agent = NULL;
 }

@@ -8,6 +8,7 @@
 #include "session-agent/bridge_link.h"
 #include "session-agent/connect_gate.h"
 #include "session-agent/deliver_hold.h"
+#include "session-agent/leases.h"
 #include "session-agent/ledger.h"
 #include "session-agent/transport.h"
 
@@ -18,9 +19,11 @@ struct agent_context {
     struct transport_hub *hub;
     struct deliver_hold *holds;
     struct connect_gate gate;
+    struct leases *leases;
     struct map *credentials_requests; /* by number; credentials_request.c */
     uint64_t last_credentials_request;
     uint8_t instance[16];
+    uint8_t home[16]; /* the ledger's */
     int64_t drain_ms; /* DRAIN_MS */
     bool draining;    /* SIGTERM: nothing new is taken */
 };

@@ -54,6 +54,18 @@ void bind_slot_cut(struct bind_slot *slot, const char *reason)
     each(slot, session_cut, reason);
 }
 
+void bind_slot_lapse(struct bind_slot *slot, const char *reason)
+{
+    slot->ending = true;
+    each(slot, session_lapse, reason);
+}
+
+bool bind_slot_has_lease(const struct bind_slot *slot)
+{
+    const struct operator_leases *leases = slot->op->leases;
+    return !leases_is_leased(leases) || leases_allows(leases, slot->number, clock_boot());
+}
+
 void bind_slot_retune(struct bind_slot *slot)
 {
     if (slot->main)
@@ -148,5 +160,5 @@ bool bind_slot_is_able(const struct bind_slot *slot)
 
 uint32_t bind_slot_room(const struct bind_slot *slot)
 {
-    return bind_slot_can_submit(slot) ? session_room(slot->main) : 0;
+    return bind_slot_can_submit(slot) && bind_slot_has_lease(slot) ? session_room(slot->main) : 0;
 }

@@ -29,6 +29,10 @@ void bind_slot_destroy(struct bind_slot **slot);
 void bind_slot_end(struct bind_slot *slot, const char *reason);
 void bind_slot_rebind(struct bind_slot *slot, const char *reason);
 void bind_slot_cut(struct bind_slot *slot, const char *reason);
+/* The same for one whose lease ended: what TCP has not delivered yet is not delivered any more. */
+void bind_slot_lapse(struct bind_slot *slot, const char *reason);
+/* May it be open, and write submit_sm? */
+bool bind_slot_has_lease(const struct bind_slot *slot);
 void bind_slot_retune(struct bind_slot *slot);
 /* Frees sessions that are closed for good and tells the bridge; true: none is left. */
 bool bind_slot_reap(struct bind_slot *slot);

@@ -36,7 +36,7 @@ static const char *reason_text(struct bytes reason, char *out, size_t size)
 HANDLER(declare)
 {
     DECODE(declare);
-    (void)r;
+    leases_declare(r->ctx->leases);
     if (record.log_level <= LOG_DEBUG)
         log_set_level((enum log_level)record.log_level);
     return true;
@@ -59,6 +59,19 @@ HANDLER(declare_end)
 {
     DECODE(declare_end);
     (void)r;
+    return true;
+}
+
+HANDLER(lease)
+{
+    DECODE(lease);
+    if (!leases_set(r->ctx->leases, &record)) {
+        snprintf(error_r, error_size, "bind %u", record.bind);
+        return false;
+    }
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
+    if (op)
+        operator_touch(op);
     return true;
 }
 
@@ -186,6 +199,7 @@ static handler *const handlers[IPC_TYPE_COUNT] = {
     [IPC_DECLARE] = on_declare,
     [IPC_OPERATOR] = on_operator,
     [IPC_DECLARE_END] = on_declare_end,
+    [IPC_LEASE] = on_lease,
     [IPC_DROP] = on_drop,
     [IPC_REBIND] = on_rebind,
     [IPC_PACE] = on_pace,
@@ -227,6 +241,9 @@ static void list_floor(const uint8_t operator_id[16], uint64_t stream, uint64_t 
 /* What the ledger holds may be of operators that nobody has declared to this process yet. */
 void bridge_records_list(struct bridge_records *r)
 {
+    struct ipc_home home;
+    memcpy(home.home, r->ctx->home, sizeof(home.home));
+    bridge_link_send_home(r->ctx->link, &home);
     operators_each(r->operators, list_operator, NULL);
     submits_list(r->ctx);
     ledger_each_floor(r->ctx->ledger, list_floor, r->ctx);

@@ -73,6 +73,7 @@ int ledger_open(const char *path, size_t bytes, int64_t wall_ms, struct ledger *
         return -1;
     }
     l->index = ledger_index_create(&l->file);
+    memcpy(recovery_r->home, l->file.header->home, sizeof recovery_r->home);
     l->keys = ledger_keys_create(&l->file);
     recover_entries(l, wall_ms, recovery_r);
     l->floors = ledger_floors_create(&l->file);

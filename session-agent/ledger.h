@@ -45,7 +45,7 @@ struct ledger_outcome {
     struct bytes response; /* set: cut at LEDGER_RESPONSE_MAX; get: a view, until the next change */
 };
 
-/* What opening found; all zero for a new file. */
+/* What opening found; the counts are zero for a new file. */
 struct ledger_recovery {
     bool fresh;         /* the file is new */
     uint32_t outcomes;  /* entries with an outcome */
@@ -54,6 +54,7 @@ struct ledger_recovery {
     uint32_t corrupt;   /* entries whose checksum was wrong: lost */
     uint32_t keys;      /* settled or closed keys remembered */
     uint32_t floors;
+    uint8_t home[16]; /* random, made with the file; the file is one process' at a time */
     char note[256]; /* for the log: why the former file was put aside, another size …; or empty */
 };
 

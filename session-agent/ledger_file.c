@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/random.h"
+
 static const char magic[8] = "SMPPLEDG";
 
 uint64_t ledger_sum(uint64_t sum, const void *data, size_t len)
@@ -221,6 +223,9 @@ int ledger_file_open(struct ledger_file *f, const char *path, size_t bytes, bool
         snprintf(note_r, note_size, "the file has %llu bytes and keeps them",
                  (unsigned long long)f->header->size);
     atomic_store(&f->header->pid, (int32_t)getpid());
+    static const uint8_t none[sizeof f->header->home];
+    if (memcmp(f->header->home, none, sizeof none) == 0) /* new, or of a version without */
+        random_bytes(f->header->home, sizeof f->header->home);
     return 0;
 }
 

@@ -30,6 +30,7 @@ struct ledger_header {
     _Atomic int64_t beat_ns;
     _Atomic uint64_t keys_written; /* since the file was made; the ring's head */
     _Atomic int32_t pid;
+    uint8_t home[16]; /* random; names the file, and with it its agent, to the world outside */
 };
 
 /* Two copies, written in turn: a torn one leaves the other. */

@@ -10,13 +10,21 @@
 #include "session-agent/operators.h"
 #include "session-agent/submits.h"
 
+static void on_lease_look(void *arg)
+{
+    operator_touch(arg);
+}
+
 struct agent_operator *operator_create(struct agent_context *ctx, struct operators *set,
-                                       struct operator_config *config)
+                                       struct operator_config *config,
+                                       const struct operator_leases *leases)
 {
     struct agent_operator *op = xcalloc(1, sizeof(*op));
     op->ctx = ctx;
     op->set = set;
     op->config = config;
+    op->leases = leases;
+    timer_init(&op->lease_look, ctx->loop, on_lease_look, op);
     memcpy(op->id, config->id, sizeof(op->id));
     list_init(&op->link);
     list_init(&op->work);
@@ -38,6 +46,7 @@ void operator_destroy(struct agent_operator **op_ptr)
     if (!op)
         return;
     INVARIANT(operator_is_over(op));
+    timer_stop(&op->lease_look);
     submits_destroy(&op->submits);
     health_free(&op->health);
     operator_config_destroy(&op->config);
@@ -270,13 +279,52 @@ static void align_slots(struct agent_operator *op)
             bind_slot_end(op->slots[i], "fewer binds are declared");
     }
     for (uint32_t n = 0; n < op->config->binds && !op->ending; n++) {
-        if (has_slot(op, (uint8_t)n))
+        if (has_slot(op, (uint8_t)n) || !leases_allows(op->leases, (uint8_t)n, clock_boot()))
             continue;
         op->slots = xrealloc(op->slots, (op->slot_count + 1) * sizeof(struct bind_slot *));
         op->slots[op->slot_count] = NULL;
         struct bind_slot *slot = bind_slot_create(op, (uint8_t)n);
         op->slots[op->slot_count++] = slot;
     }
+}
+
+/* --- leases --- */
+
+bool operator_has_lease(const struct agent_operator *op)
+{
+    return leases_allows_any(op->leases, clock_boot());
+}
+
+static void end_lapsed(struct bind_slot *slot, mono_t now, mono_t *look)
+{
+    static const char why[] = "its lease has ended";
+    switch (leases_judge(slot->op->leases, slot->number, slot->ending, now, look)) {
+    case LEASES_KEEP:
+        break;
+    case LEASES_UNBIND:
+        if (!slot->ending)
+            bind_slot_end(slot, why);
+        break;
+    case LEASES_CUT:
+        bind_slot_lapse(slot, why);
+        break;
+    }
+}
+
+/* What is queued goes to whoever holds the lease next, by way of JetStream. */
+static void obey_leases(struct agent_operator *op)
+{
+    if (!leases_is_leased(op->leases))
+        return;
+    mono_t now = clock_boot(), look = {INT64_MAX};
+    for (uint32_t i = 0; i < op->slot_count; i++)
+        end_lapsed(op->slots[i], now, &look);
+    if (!leases_allows_any(op->leases, now))
+        submits_give_back(op->submits);
+    if (look.ns == INT64_MAX)
+        timer_stop(&op->lease_look);
+    else
+        timer_start_at(&op->lease_look, mono_add_ns(clock_mono(), mono_diff_ns(look, now)));
 }
 
 static void note_transition(struct agent_operator *op, const struct health_transition *t)
@@ -305,6 +353,7 @@ void operator_set_failed_over(struct agent_operator *op, bool begin)
 
 void operator_work(struct agent_operator *op)
 {
+    obey_leases(op);
     reap_slots(op);
     align_slots(op);
     update_health(op);

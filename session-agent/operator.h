@@ -37,6 +37,9 @@ struct agent_operator {
     char id_text[OPERATOR_ID_TEXT];
     struct operator_config *config;
 
+    const struct operator_leases *leases;
+    struct timer lease_look; /* until the next lease of an open bind ends */
+
     struct bind_slot **slots; /* slot_count of them; those beyond config->binds are ending */
     uint32_t slot_count;
     bool ending; /* DROP or drain: nothing new is taken, binds unbind */
@@ -55,8 +58,10 @@ struct agent_operator {
     uint64_t stats_told[IPC_STATS_COUNT];
 };
 
+/* `leases` outlive it. */
 struct agent_operator *operator_create(struct agent_context *ctx, struct operators *set,
-                                       struct operator_config *config) MUST_CHECK;
+                                       struct operator_config *config,
+                                       const struct operator_leases *leases) MUST_CHECK;
 /* All binds must be gone. What is queued is forgotten in the ledger. */
 void operator_destroy(struct agent_operator **op);
 
@@ -89,6 +94,8 @@ void operator_list(struct agent_operator *op);
 /* Sends STATS when something changed since they were last told, or `always`. */
 void operator_tell_stats(struct agent_operator *op, bool always);
 
+/* Is there a bind that may write submit_sm, as far as leases go? */
+bool operator_has_lease(const struct agent_operator *op);
 bool operator_is_able(const struct agent_operator *op); /* health: its traffic can pass */
 
 #endif

@@ -21,6 +21,7 @@ static void remove_if_over(struct operators *set, struct agent_operator *op)
     map_remove(set->by_id, op->id, sizeof(op->id));
     list_remove(&op->link);
     list_remove(&op->work);
+    leases_forget(set->ctx->leases, op->id);
     operator_destroy(&op);
 }
 
@@ -72,11 +73,12 @@ struct agent_operator *operators_find(const struct operators *set,
 void operators_declare(struct operators *set, struct operator_config *config)
 {
     struct agent_operator *op = operators_find(set, config->id);
+    struct operator_leases *leases = leases_of(set->ctx->leases, config->id);
     if (op) {
         operator_retune(op, config);
         return;
     }
-    op = operator_create(set->ctx, set, config);
+    op = operator_create(set->ctx, set, config, leases);
     map_put(set->by_id, op->id, sizeof(op->id), op);
     list_append(&set->all, &op->link);
     operator_touch(op);

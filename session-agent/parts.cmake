@@ -7,6 +7,7 @@ add_library(session-agent-parts STATIC
   ${CMAKE_SOURCE_DIR}/session-agent/deliver_line.c
   ${CMAKE_SOURCE_DIR}/session-agent/framer.c
   ${CMAKE_SOURCE_DIR}/session-agent/heartbeat.c
+  ${CMAKE_SOURCE_DIR}/session-agent/leases.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger_file.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger_floors.c

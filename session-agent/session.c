@@ -340,6 +340,13 @@ void session_cut(struct session *s, const char *reason)
     session_raise(s, SESSION_EVENT_CUT, "%s", reason);
 }
 
+void session_lapse(struct session *s, const char *reason)
+{
+    if (s->transport && transport_unacked(s->transport) > 0)
+        transport_reset(&s->transport);
+    session_cut(s, reason);
+}
+
 void session_retune(struct session *s)
 {
     const struct operator_config *config = s->op->config;

@@ -28,6 +28,9 @@ void session_end(struct session *session, const char *reason);
 void session_rebind(struct session *session, const char *reason);
 /* At once: an unbind is written if bound, its answer not awaited. */
 void session_cut(struct session *session, const char *reason);
+/* At once, since its lease is over: an unbind is written only if TCP has delivered all that was
+ * written before; else the connection is reset, so that no submit_sm arrives later. */
+void session_lapse(struct session *session, const char *reason);
 /* The declaration changed: timers and window apply at once. */
 void session_retune(struct session *session);
 

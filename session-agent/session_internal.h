@@ -61,6 +61,7 @@ struct session {
     struct timer heartbeat_timer;
     uint32_t unbind_sequence;      /* of ours */
     uint32_t peer_unbind_sequence; /* of the MNO's */
+    bool submit_unflushed;         /* a submit_sm of this turn is in the output */
     mono_t path_looked_at;
     size_t path_unacked;
     uint32_t path_min_rtt_us;

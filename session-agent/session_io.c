@@ -37,6 +37,7 @@ void session_io_close(struct session *s)
     timer_stop(&s->heartbeat_timer);
     framer_reset(&s->framer);
     transport_destroy(&s->transport);
+    s->submit_unflushed = false;
 }
 
 bool session_io_read_empty(const struct session *s)
@@ -113,9 +114,17 @@ static void on_writable(void *arg)
     submits_pump(s->op->submits);
 }
 
+/* The last look before the socket: the turn may have lasted longer than the lease. */
+static bool may_flush(void *arg)
+{
+    const struct session *s = arg;
+    return !s->submit_unflushed || bind_slot_has_lease(s->slot);
+}
+
 static void on_flushed(void *arg, mono_t now)
 {
     struct session *s = arg;
+    s->submit_unflushed = false;
     submits_flushed(s->op->submits, now);
 }
 
@@ -139,6 +148,7 @@ const struct transport_events session_io_events = {
     .ready = on_ready,
     .read = on_read,
     .writable = on_writable,
+    .may_flush = may_flush,
     .flushed = on_flushed,
     .closed = on_closed,
 };

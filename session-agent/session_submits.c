@@ -43,6 +43,7 @@ bool session_path_is_clear(struct session *s, size_t body_len, uint32_t per_seco
 void session_send_submit(struct session *s, struct submit *submit)
 {
     s->path_unacked += SMPP_HEADER_SIZE + submit->body_len;
+    s->submit_unflushed = true;
     send_submit_sm(s, submit);
 }
 

@@ -205,7 +205,7 @@ bool submits_take(struct agent_context *ctx, struct agent_operator *op, const st
             op->stats[IPC_STAT_SUBMITS_KNOWN]++;
         return true;
     }
-    if (!op || op->ending || ctx->draining) {
+    if (!op || op->ending || ctx->draining || !operator_has_lease(op)) {
         tell_without_entry(ctx, r, IPC_OUTCOME_UNSENT, false);
         return true;
     }
@@ -238,7 +238,7 @@ void submits_retry(struct agent_context *ctx, const struct ipc_retry *r)
         ledger_key(e).attempt != r->key.attempt)
         return; /* settled or sent again meanwhile */
     struct submit *m = ledger_owner(e);
-    if (!m || m->op->ending || ctx->draining) {
+    if (!m || m->op->ending || ctx->draining || !operator_has_lease(m->op)) {
         struct ipc_submit unsent = {
             .key = r->key, .segments = ledger_segments(e), .context = r->context};
         memcpy(unsent.operator_id, r->operator_id, sizeof(unsent.operator_id));

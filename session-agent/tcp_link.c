@@ -164,6 +164,16 @@ void tcp_link_close(struct tcp_link **link)
     *link = NULL;
 }
 
+void tcp_link_reset(struct tcp_link **link)
+{
+    (*link)->silent = true;
+    timer_stop(&(*link)->linger);
+    if (uv_tcp_close_reset(&(*link)->tcp, on_closed) !=
+        0) /* it is shutting down: nothing to keep back */
+        close_handle(*link);
+    *link = NULL;
+}
+
 static void on_linger_over(void *arg)
 {
     close_handle(arg);

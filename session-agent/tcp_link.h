@@ -55,6 +55,8 @@ int tcp_link_fd(const struct tcp_link *link);        /* −1: none */
 
 /* At once; what is queued is lost. No callback from now on. */
 void tcp_link_close(struct tcp_link **link);
+/* At once, and the peer's TCP is told with a RST: what it has not acknowledged is never sent. */
+void tcp_link_reset(struct tcp_link **link);
 /* No callback from now on either, but the socket goes on alone for at most TCP_LINGER_MS: it sends
  * what is queued and a FIN, and waits for the peer's, since closing with unread bytes would reset
  * the connection and may cost the peer our last words. */

@@ -155,6 +155,10 @@ static int send_tls_output(struct transport *t)
 static int flush_output(struct transport *t)
 {
     int status = 0;
+    if (t->out_len && t->events.may_flush && !t->events.may_flush(t->events.arg)) {
+        snprintf(t->reason, sizeof t->reason, "what was written for %s is void", t->peer);
+        return -1;
+    }
     if (t->tls) {
         if (t->out_len && crypto_tls_write(t->tls, t->out, t->out_len) != 0) {
             snprintf(t->reason, sizeof t->reason, "%s", crypto_tls_error(t->tls));
@@ -475,6 +479,13 @@ void transport_destroy(struct transport **t)
         if (sent)
             tcp_link_linger(&gone->link);
     }
+    transport_abort(t);
+}
+
+void transport_reset(struct transport **t)
+{
+    if (*t && (*t)->link)
+        tcp_link_reset(&(*t)->link);
     transport_abort(t);
 }
 

@@ -43,6 +43,8 @@ struct transport_events {
     void (*read)(void *arg, const uint8_t *data, size_t len);
     /* The output fell below half of its high-water mark after it had been above; may be NULL. */
     void (*writable)(void *arg);
+    /* Before each flush: may what was written go out? If not the connection ends; may be NULL. */
+    bool (*may_flush)(void *arg);
     /* Something was flushed to the socket in this turn, at this time; may be NULL. */
     void (*flushed)(void *arg, mono_t now);
     /* Over, for any reason but transport_destroy(): at most once, the last callback. `reason` is
@@ -60,6 +62,9 @@ struct transport *transport_connect(struct transport_hub *hub,
 void transport_destroy(struct transport **t);
 /* The same at once: what was not yet flushed is never sent. */
 void transport_abort(struct transport **t);
+
+/* At once and with a reset: what the peer's TCP has not acknowledged is never sent again. */
+void transport_reset(struct transport **t);
 
 /* Appends to the output, which is flushed once at the end of the loop's turn. Dropped unless
  * ready. */

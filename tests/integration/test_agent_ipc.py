@@ -65,7 +65,7 @@ def attach_again(agent, smsc, dead):
 @pytest.mark.quick
 def test_listing_declaration_bind_submit_outcome(bound, smsc):
     bridge = bound()
-    assert [r["type"] for r in bridge.listing] == ["HELLO", "ATTACHED", "LIST_END"]
+    assert [r["type"] for r in bridge.listing] == ["HELLO", "ATTACHED", "HOME", "LIST_END"]
     assert bridge.listing[0]["role"] == 1 and bridge.listing[0]["major"] == 1
     key = bridge.submit(OP, context=b"\x01what a bridge needs")
     outcome = bridge.outcome(key)
