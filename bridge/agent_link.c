@@ -374,6 +374,11 @@ bool agent_link_is_attached(const struct agent_link *link)
     return link->state == LINK_ATTACHED;
 }
 
+int64_t agent_link_silent_ms(const struct agent_link *link)
+{
+    return mono_diff_ms(clock_mono(), link->last_heard);
+}
+
 const uint8_t *agent_link_agent_instance(const struct agent_link *link)
 {
     return has_place(link) ? link->agent_instance : NULL;

@@ -32,7 +32,9 @@ int agent_link_create(struct loop *loop, const char *ipc_url,
                       const struct agent_link_events *events, struct agent_link **link_r,
                       char *error_r, size_t error_size) MUST_CHECK;
 void agent_link_destroy(struct agent_link **link);
-bool agent_link_is_attached(const struct agent_link *link);              /* and listed */
+bool agent_link_is_attached(const struct agent_link *link); /* and listed */
+/* How long nothing was heard from the agent. */
+int64_t agent_link_silent_ms(const struct agent_link *link);
 const uint8_t *agent_link_agent_instance(const struct agent_link *link); /* 16 octets; NULL: none */
 
 /* Records are appended between begin and end; batches are flushed at the turn's end, sooner when

@@ -71,6 +71,8 @@ static void on_js_connected(void *arg)
     struct bridge *b = arg;
     log_info("connected to NATS", LOG_STR("instance", b->settings.instance_id));
     mt_path_js_connected(b->mt);
+    if (b->leases)
+        leases_js_connected(b->leases);
     bridge_events_stream_look(b);
 }
 
@@ -144,6 +146,7 @@ static void on_tick(void *arg)
     struct bridge *b = arg;
     timer_start_ms(&b->tick, TICK_MS);
     bridge_operators_sweep(b);
+    bridge_leases_look(b);
     bridge_drain_look(b);
 }
 
@@ -176,6 +179,8 @@ static const char *do_release(void *arg, struct mno *op)
         return "no agent is attached";
     if (op->dropping)
         return "it is being released";
+    if (b->leases)
+        return bridge_leases_release(b, op);
     bridge_operators_drop(b, op, "released by ctl");
     return NULL;
 }
@@ -202,6 +207,8 @@ static const char *trouble(void *arg)
         return b->refused;
     if (b->agent_draining)
         return "the agent drains";
+    if (b->leases && b->attached && leases_trouble(b->leases))
+        return leases_trouble(b->leases);
     return b->stopping ? "it stops" : NULL;
 }
 
@@ -251,6 +258,8 @@ static void create_paths(struct bridge *b)
     const struct bridge_settings *s = &b->settings;
     b->operators = operators_create();
     b->correlations = correlations_create(b->redis, s->correlation_ttl_s);
+    if (s->assignment == ASSIGNMENT_LEASE)
+        bridge_leases_create(b);
     b->tps = tps_create(b->loop, b->redis, b->link, b->operators, s->instance_id);
     b->credentials = credentials_create(&(struct credentials_options){
         .loop = b->loop,
@@ -307,6 +316,7 @@ static int create_inside(struct bridge *b, char *error_r, size_t error_size)
         .dlr = b->dlr,
         .health_events = b->health_events,
         .tps = b->tps,
+        .leases = b->leases,
         .instance_id = b->settings.instance_id,
         .mt = view_mt,
         .trouble = trouble,
@@ -381,6 +391,7 @@ static void destroy(struct bridge *b)
     correlations_destroy(&b->correlations);
     /* After those who take back their publishes; what they queued is sent all the same. */
     jetstream_destroy(&b->js, b->end == BRIDGE_END_FAILED || b->hurry ? 0 : LINGER_MS);
+    leases_destroy(&b->leases);
     operators_destroy(&b->operators);
     agent_link_destroy(&b->link);
     https_client_destroy(&b->https);

@@ -58,6 +58,6 @@ void bridge_drain_look(struct bridge *b)
         return;
     int64_t since_ms = mono_diff_ms(clock_mono(), b->stopping_since);
     bool over = b->agent_draining ? is_over_with_agent(b) : is_over_alone(b, since_ms);
-    if (over || b->hurry)
+    if ((over || b->hurry) && bridge_leases_let_go(b))
         loop_stop(b->loop);
 }

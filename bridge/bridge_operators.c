@@ -11,27 +11,49 @@
 
 /* --- to the agent --- */
 
-void bridge_operators_declare(struct bridge *b)
+static void put_operator(struct bridge *b, const struct mno *op)
 {
-    if (!b->attached)
-        return;
+    uint8_t pair_on[OPERATOR_SETTINGS_MAX_PAIR_ON * 4];
+    struct ipc_operator record = operator_settings_record(&op->settings, pair_on);
+    bridge_leases_send(b, op);
+    ipc_put_operator(agent_link_begin(b->link), &record);
+    agent_link_end(b->link);
+}
+
+static void put_begin(struct bridge *b)
+{
     ipc_put_declare(agent_link_begin(b->link),
                     &(struct ipc_declare){.log_level = (uint8_t)b->settings.log_level});
     agent_link_end(b->link);
-    for (size_t i = 0; i < operators_count(b->operators); i++) {
-        const struct mno *op = operators_at(b->operators, i);
-        uint8_t pair_on[OPERATOR_SETTINGS_MAX_PAIR_ON * 4];
-        if (!operators_is_served(op))
-            continue;
-        struct ipc_operator record = operator_settings_record(&op->settings, pair_on);
-        ipc_put_operator(agent_link_begin(b->link), &record);
-        agent_link_end(b->link);
-    }
+}
+
+static void put_end(struct bridge *b)
+{
     ipc_put_declare_end(agent_link_begin(b->link), &(struct ipc_declare_end){});
     agent_link_end(b->link);
 }
 
-static void send_drop(struct bridge *b, const struct mno *op, const char *reason)
+void bridge_operators_declare_one(struct bridge *b, const struct mno *op)
+{
+    put_begin(b);
+    put_operator(b, op);
+    put_end(b);
+}
+
+void bridge_operators_declare(struct bridge *b)
+{
+    if (!b->attached)
+        return;
+    put_begin(b);
+    for (size_t i = 0; i < operators_count(b->operators); i++) {
+        const struct mno *op = operators_at(b->operators, i);
+        if (operators_is_served(op))
+            put_operator(b, op);
+    }
+    put_end(b);
+}
+
+void bridge_operators_send_drop(struct bridge *b, const struct mno *op, const char *reason)
 {
     struct ipc_drop drop = {.reason = {(const uint8_t *)reason, strlen(reason)}};
     memcpy(drop.operator_id, op->id, sizeof(drop.operator_id));
@@ -46,7 +68,7 @@ void bridge_operators_drop(struct bridge *b, struct mno *op, const char *reason)
     log_info("an operator is dropped", LOG_STR("operatorId", op->id_text),
              LOG_STR("reason", reason));
     mt_path_operator_dropping(b->mt, op);
-    send_drop(b, op, reason);
+    bridge_operators_send_drop(b, op, reason);
 }
 
 /* --- what there is --- */
@@ -55,8 +77,13 @@ static struct mno *add(struct bridge *b, struct operator_settings *settings, boo
 {
     struct mno *op = operators_put(b->operators, settings);
     op->unconfigured = unconfigured;
+    op->standby = b->leases && !unconfigured;
+    op->voice = op->standby ? VOICE_UNSURE : VOICE_OURS;
     mt_path_operator_added(b->mt, op);
-    tps_operator_added(b->tps, op);
+    if (op->standby)
+        leases_operator_changed(b->leases, op);
+    else
+        tps_operator_added(b->tps, op);
     return op;
 }
 
@@ -81,11 +108,13 @@ static void remove_operator(struct bridge *b, struct mno *op)
     mt_path_operator_gone(b->mt, op);
     dlr_operator_gone(b->dlr, op);
     tps_operator_gone(b->tps, op);
+    if (b->leases)
+        leases_operator_gone(b->leases, op);
     credentials_operator_gone(b->credentials, op);
     operators_remove(b->operators, &op);
 }
 
-static bool has_rows(const struct mno *op)
+bool bridge_operators_has_rows(const struct mno *op)
 {
     for (size_t i = 0; i < op->row_end; i++) {
         if (op->rows[i].present)
@@ -98,7 +127,7 @@ void bridge_operators_sweep(struct bridge *b)
 {
     for (size_t i = operators_count(b->operators); i > 0; i--) {
         struct mno *op = operators_at(b->operators, i - 1);
-        if (op->dropping && !has_rows(op) && mt_path_operator_is_idle(op))
+        if (op->dropping && !bridge_operators_has_rows(op) && mt_path_operator_is_idle(op))
             remove_operator(b, op);
     }
 }
@@ -115,12 +144,16 @@ static bool apply_one(struct bridge *b, struct operator_settings *settings)
                  LOG_STR("operatorName", operators_name(op)));
         return true;
     }
-    bool was_served = operators_is_served(op);
+    bool was_known = operators_is_configured(op);
     op->dropping = op->unconfigured = false;
-    if (was_served && operator_settings_equal(&op->settings, settings))
+    if (!was_known && b->leases)
+        op->standby = leases_held(op) == 0;
+    if (was_known && operator_settings_equal(&op->settings, settings))
         return false;
     operators_put(b->operators, settings);
     log_info("an operator's settings changed", LOG_STR("operatorId", op->id_text));
+    if (b->leases)
+        leases_operator_changed(b->leases, op);
     mt_path_operator_changed(b->mt, op);
     tps_limit_changed(b->tps, op);
     return true;
@@ -140,7 +173,7 @@ static void apply(struct bridge *b, struct operator_settings_list *list)
     bool changed = false;
     for (size_t i = operators_count(b->operators); i > 0; i--) {
         struct mno *op = operators_at(b->operators, i - 1);
-        if (operators_is_served(op) && !is_in(list, op))
+        if (operators_is_configured(op) && !is_in(list, op))
             bridge_operators_drop(b, op, "it is no longer configured");
     }
     for (size_t i = 0; i < list->count; i++)

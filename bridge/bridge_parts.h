@@ -7,6 +7,7 @@
 
 #include "bridge/bridge.h"
 #include "bridge/ctl.h"
+#include "bridge/leases.h"
 #include "bridge/mt_path.h"
 
 struct bridge {
@@ -25,6 +26,7 @@ struct bridge {
 
     struct operators *operators;
     struct correlations *correlations;
+    struct leases *leases; /* NULL: ASSIGNMENT=static */
     struct tps *tps;
     struct credentials *credentials;
     struct mt_path *mt;
@@ -37,6 +39,8 @@ struct bridge {
     char refused[256]; /* why the agent does not take us; empty: it does */
     bool agent_draining, agent_gone;
     mono_t agent_gone_at;
+
+    mono_t leases_given_at; /* when all were given away, at the end; 0: not yet */
 
     bool stopping;
     mono_t stopping_since;
@@ -52,12 +56,27 @@ int bridge_operators_load(struct bridge *b, char *error_r, size_t error_size) MU
 /* Reads the operators again; what is invalid is logged and changes nothing. */
 void bridge_operators_reload(struct bridge *b);
 void bridge_operators_declare(struct bridge *b);
+/* The same for one of them. */
+void bridge_operators_declare_one(struct bridge *b, const struct mno *op);
+void bridge_operators_send_drop(struct bridge *b, const struct mno *op, const char *reason);
+bool bridge_operators_has_rows(const struct mno *op);
 /* DROP: as if it had been taken out of the configuration. */
 void bridge_operators_drop(struct bridge *b, struct mno *op, const char *reason);
 /* Those that were dropped and have nothing left. */
 void bridge_operators_sweep(struct bridge *b);
 /* Also for an operator that only the agent knows: it is made then. */
 struct mno *bridge_operators_known(struct bridge *b, const uint8_t id[IPC_OPERATOR_ID_SIZE]);
+
+/* bridge_leases.c: whose operators are ours. All but create() are harmless without leases. */
+void bridge_leases_create(struct bridge *b);
+/* A LEASE for each bind that is held: before the operator's OPERATOR. */
+void bridge_leases_send(struct bridge *b, const struct mno *op);
+/* Gives the operator to whoever wants it. NULL, or why not. */
+const char *bridge_leases_release(struct bridge *b, struct mno *op);
+/* What is due by now: releases under way, binds that are offered to others. */
+void bridge_leases_look(struct bridge *b);
+/* At the end, when the agent has unbound: true when none is held any more, or nobody answers. */
+bool bridge_leases_let_go(struct bridge *b);
 
 /* bridge_events_stream.c: asks for the stream of receipts, and says what is odd about it. */
 void bridge_events_stream_look(struct bridge *b);

@@ -122,6 +122,13 @@ static void on_ack_floor(struct bridge *b, const struct ipc_ack_floor *r)
 }
 DECODE(ack_floor)
 
+static void on_home(struct bridge *b, const struct ipc_home *r)
+{
+    if (b->leases)
+        leases_set_home(b->leases, r->home);
+}
+DECODE(home)
+
 static void on_draining(struct bridge *b, const struct ipc_draining *r)
 {
     log_info("the agent drains", LOG_UINT("leftMs", r->left_ms));
@@ -153,6 +160,7 @@ static bool (*const takers[IPC_TYPE_COUNT])(struct bridge *b, struct bytes body)
     [IPC_LOAN] = take_loan,
     [IPC_WANTED] = take_wanted,
     [IPC_ACK_FLOOR] = take_ack_floor,
+    [IPC_HOME] = take_home,
     [IPC_DRAINING] = take_draining,
     [IPC_GONE] = take_gone,
 };

@@ -11,6 +11,7 @@
 #include "bridge/bridge_settings.h"
 
 #define SETTINGS_FILE_MAX (256 * 1024)
+#define LEASE_MARGIN_MIN_MS 1500
 
 #define AT(f) .offset = offsetof(struct bridge_settings, f)
 
@@ -202,14 +203,14 @@ static const struct setting table[] = {
      .type = SETTING_INT,
      AT(lease_ttl_ms),
      .default_text = "120000",
-     .min = 10000,
+     .min = 3000,
      .max = 3600000,
      .meaning = "others take a lease over that was not renewed for so long"},
     {.name = "LEASE_DEADLINE_MS",
      .type = SETTING_INT,
      AT(lease_deadline_ms),
      .default_text = "90000",
-     .min = 5000,
+     .min = 1000,
      .max = 3600000,
      .meaning = "the holder gives its binds up by itself when it could not renew for so long"},
 };
@@ -239,6 +240,13 @@ static int check_sources(const struct bridge_settings *s, char *error_r, size_t 
     return 0;
 }
 
+static bool is_bucket_name(const char *name)
+{
+    return name && *name &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")] ==
+               0;
+}
+
 static int check_numbers(const struct bridge_settings *s, char *error_r, size_t error_size)
 {
     if (s->reconnect_min_ms > s->reconnect_max_ms)
@@ -250,9 +258,13 @@ static int check_numbers(const struct bridge_settings *s, char *error_r, size_t 
         return refuse(error_r, error_size,
                       "LEASE_DEADLINE_MS has to be below LEASE_TTL_MS: the holder lets go before "
                       "others take over");
-    if (s->assignment == ASSIGNMENT_LEASE)
-        return refuse(error_r, error_size,
-                      "ASSIGNMENT: lease is not in this version; run exactly one replica, static");
+    if (s->lease_ttl_ms - s->lease_deadline_ms < LEASE_MARGIN_MIN_MS)
+        return refuse(
+            error_r, error_size,
+            "LEASE_TTL_MS has to be at least 1500 ms above LEASE_DEADLINE_MS: renewals, a "
+            "clean good-bye and pauses share what is between them");
+    if (s->assignment == ASSIGNMENT_LEASE && !is_bucket_name(s->lease_bucket))
+        return refuse(error_r, error_size, "LEASE_BUCKET: letters, digits, '-' and '_' are wanted");
     if ((s->nats_cert_file == NULL) != (s->nats_key_file == NULL))
         return refuse(error_r, error_size,
                       "NATS_CERT_FILE and NATS_KEY_FILE: one without the other");

@@ -135,6 +135,25 @@ int crypto_seal(const uint8_t public_key[32], const uint8_t operator_id[16], uin
     return -1;
 }
 
+/* --- base64 --- */
+
+bool crypto_base64_decode(struct bytes text, uint8_t *out, size_t size, size_t *len_r)
+{
+    size_t padding = 0;
+    *len_r = 0;
+    if (text.len == 0)
+        return true;
+    if (text.len % 4 || text.len / 4 * 3 > size || text.len > INT32_MAX)
+        return false;
+    while (padding < 2 && text.data[text.len - 1 - padding] == '=')
+        padding++;
+    int len = EVP_DecodeBlock(out, text.data, (int)text.len);
+    if (len < 0)
+        return false;
+    *len_r = (size_t)len - padding;
+    return true;
+}
+
 /* --- TLS --- */
 
 void crypto_harden_ssl_ctx(void *ssl_ctx)

@@ -8,6 +8,10 @@
 void crypto_sha1(const struct bytes *parts, size_t count, uint8_t digest_r[20]);
 void crypto_sha256(const struct bytes *parts, size_t count, uint8_t digest_r[32]);
 
+/* The octets that the text stands for, as JetStream writes them into JSON. False: it is no base64,
+ * or does not fit. */
+bool crypto_base64_decode(struct bytes text, uint8_t *out, size_t size, size_t *len_r) MUST_CHECK;
+
 #define CRYPTO_SEAL_OVERHEAD 28 /* nonce and tag */
 /* Seals as proto/README.md, "The password", says. `sealed_r` has room for plain.len + overhead. */
 int crypto_seal(const uint8_t public_key[32], const uint8_t operator_id[16], uint64_t request,

@@ -105,25 +105,31 @@ static void on_retry(void *arg)
     pump(arg);
 }
 
-static void on_stored(void *arg, bool duplicate)
+/* The oldest is done with: the agent may forget it. */
+static void finish_oldest(struct queue *q)
 {
-    struct queue *q = arg;
     struct health_events *h = q->owner;
     struct transition *t = LIST_ENTRY(q->transitions.next, struct transition, link);
     struct ipc_health_done done = {.number = t->number};
-    (void)duplicate;
-    q->publish = NULL;
     memcpy(done.operator_id, q->operator_id, sizeof(done.operator_id));
     if (agent_link_is_attached(h->link)) {
         ipc_put_health_done(agent_link_begin(h->link), &done);
         agent_link_end(h->link);
     }
-    struct mno *op = operators_find(h->operators, q->operator_id);
-    if (op)
-        op->counters.health_published++;
     list_remove(&t->link);
     free(t);
     h->pending--;
+}
+
+static void on_stored(void *arg, bool duplicate)
+{
+    struct queue *q = arg;
+    struct mno *op = operators_find(q->owner->operators, q->operator_id);
+    (void)duplicate;
+    q->publish = NULL;
+    if (op)
+        op->counters.health_published++;
+    finish_oldest(q);
     pump(q);
 }
 
@@ -156,15 +162,33 @@ static void emit(const struct queue *q, const struct transition *t, const struct
     events_emit_health(&q->owner->json, &event);
 }
 
+static enum operator_voice voice_of(const struct queue *q)
+{
+    const struct mno *op = operators_find(q->owner->operators, q->operator_id);
+    return op ? op->voice : VOICE_OURS;
+}
+
+/* Of an operator that another instance holds: an UNBOUND from here would contradict its BOUND. */
+static void drop_all(struct queue *q)
+{
+    while (!list_empty(&q->transitions))
+        finish_oldest(q);
+}
+
 /* Publishes the oldest unless that is under way. Nothing goes out before the agent's listing is
  * complete, since the confirmation could not go back. */
 static void pump(struct queue *q)
 {
     struct health_events *h = q->owner;
+    enum operator_voice voice = voice_of(q);
     if (q->publish || list_empty(&q->transitions))
         return;
+    if (voice == VOICE_OTHERS) {
+        drop_all(q);
+        return;
+    }
     const struct transition *t = LIST_ENTRY(q->transitions.next, struct transition, link);
-    if (agent_link_is_attached(h->link)) {
+    if (agent_link_is_attached(h->link) && voice == VOICE_OURS) {
         struct uuid id = event_id(q, t);
         char msg_id[UUID_TEXT_SIZE];
         uuid_format(&id, msg_id);
@@ -174,6 +198,16 @@ static void pump(struct queue *q)
     }
     if (!q->publish)
         timer_start_ms(&q->retry, RETRY_MS);
+}
+
+void health_events_voice_changed(struct health_events *h, const struct mno *op)
+{
+    struct queue *q = map_get(h->queues, op->id, IPC_OPERATOR_ID_SIZE);
+    if (!q)
+        return;
+    if (q->publish && op->voice != VOICE_OURS)
+        jetstream_publish_cancel(h->js, &q->publish);
+    pump(q);
 }
 
 static struct queue *queue_of(struct health_events *h, const uint8_t *operator_id)

@@ -345,7 +345,8 @@ static natsStatus send_publish(struct connection *c, const struct jetstream_comm
 {
     char reply[128];
     natsMsg *msg = NULL;
-    jetstream_subjects_make_reply(c->inbox, 'p', command->numbers, 2, reply, sizeof(reply));
+    char kind = command->kind == JETSTREAM_COMMAND_SET ? 's' : 'p';
+    jetstream_subjects_make_reply(c->inbox, kind, command->numbers, 2, reply, sizeof(reply));
     natsStatus s = natsMsg_Create(&msg, command->text, reply, jetstream_command_data(command),
                                   (int)command->data_len);
     const char *at = command->text + strlen(command->text) + 1;
@@ -387,6 +388,7 @@ static natsStatus send_command(struct connection *c, const struct jetstream_comm
     case JETSTREAM_COMMAND_PULL:
         return stale ? NATS_OK : send_request(c, command, 'm', 3);
     case JETSTREAM_COMMAND_PUBLISH: /* the loop sends it again by itself */
+    case JETSTREAM_COMMAND_SET:
         return stale ? NATS_OK : send_publish(c, command);
     case JETSTREAM_COMMAND_API:
         return stale ? NATS_OK : send_request(c, command, 'r', 2);

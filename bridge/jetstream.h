@@ -110,6 +110,20 @@ typedef void jetstream_answer(void *arg, const char *json, size_t len, const cha
 bool jetstream_api(struct jetstream *js, const char *what, const char *json, jetstream_answer *done,
                    void *arg) MUST_CHECK;
 
+/* Sets a key of a key-value bucket to `data` if its revision still is `expected` (0: it has none).
+ */
+enum jetstream_set_end {
+    JETSTREAM_SET_DONE,     /* `revision` is the new one */
+    JETSTREAM_SET_CONFLICT, /* somebody was first */
+    JETSTREAM_SET_REFUSED,  /* no such bucket, or it takes nothing: `reason` */
+    JETSTREAM_SET_UNKNOWN,  /* no answer: it may be set, or be set later */
+};
+typedef void jetstream_set_done(void *arg, enum jetstream_set_end end, uint64_t revision,
+                                const char *reason);
+/* Sent once. False: not connected or queue full. */
+bool jetstream_set(struct jetstream *js, const char *subject, uint64_t expected, const void *data,
+                   size_t len, jetstream_set_done *done, void *arg) MUST_CHECK;
+
 /* Commands queued for the sender thread, publishes waiting for their PubAck. */
 size_t jetstream_queued(const struct jetstream *js);
 size_t jetstream_unstored(const struct jetstream *js);

@@ -55,6 +55,24 @@ static void take_puback(struct jetstream *js, const struct jetstream_arrival *a,
         jetstream_calls_refused(js, slot, puback.error);
 }
 
+static void take_set(struct jetstream *js, const struct jetstream_arrival *a,
+                     struct jetstream_slot *slot)
+{
+    enum { WRONG_LAST_SEQUENCE = 10071, WRONG_LAST_SEQUENCE_TOO = 10164 };
+    struct jetstream_puback puback;
+    if (status_of(a) == 503)
+        jetstream_calls_set(js, slot, JETSTREAM_SET_REFUSED, 0, "there is no such bucket");
+    else if (!jetstream_subjects_puback((const char *)a->data, a->len, &puback))
+        jetstream_calls_set(js, slot, JETSTREAM_SET_REFUSED, 0,
+                            "the answer is none of JetStream's");
+    else if (puback.stored)
+        jetstream_calls_set(js, slot, JETSTREAM_SET_DONE, puback.sequence, NULL);
+    else if (puback.err_code == WRONG_LAST_SEQUENCE || puback.err_code == WRONG_LAST_SEQUENCE_TOO)
+        jetstream_calls_set(js, slot, JETSTREAM_SET_CONFLICT, 0, puback.error);
+    else
+        jetstream_calls_set(js, slot, JETSTREAM_SET_REFUSED, 0, puback.error);
+}
+
 static void take_answer(struct jetstream *js, const struct jetstream_arrival *a)
 {
     struct jetstream_reply reply;
@@ -71,6 +89,8 @@ static void take_answer(struct jetstream *js, const struct jetstream_arrival *a)
     const char *reason = status_of(a) == 503 ? "no responders" : NULL;
     if (slot->kind == JETSTREAM_SLOT_PUBLISH && reply.kind == 'p')
         take_puback(js, a, slot);
+    else if (slot->kind == JETSTREAM_SLOT_SET && reply.kind == 's')
+        take_set(js, a, slot);
     else if (slot->kind == JETSTREAM_SLOT_CONFIRM && reply.kind == 'a')
         jetstream_calls_answered(js, slot, NULL, 0, reason);
     else if (slot->kind == JETSTREAM_SLOT_API && reply.kind == 'r')

@@ -255,6 +255,48 @@ bool jetstream_api(struct jetstream *js, const char *what, const char *json, jet
     return send_request(js, slot, c, JETSTREAM_API_TIMEOUT_MS);
 }
 
+bool jetstream_set(struct jetstream *js, const char *subject, uint64_t expected, const void *data,
+                   size_t len, jetstream_set_done *done, void *arg)
+{
+    static const char name[] = "Nats-Expected-Last-Subject-Sequence";
+    char text[MAX_SUBJECT + sizeof(name) + 24];
+    struct str_out out = str_out(text, sizeof(text));
+    str_puts(&out, subject);
+    str_putc(&out, '\0');
+    str_puts(&out, name);
+    str_putc(&out, '\0');
+    str_put_u64(&out, expected);
+    size_t text_len = out.len + 1;
+    struct jetstream_slot *slot = out.cut ? NULL : take_request(js, JETSTREAM_SLOT_SET);
+    if (!slot)
+        return false;
+    slot->done.set = done;
+    slot->arg = arg;
+    struct jetstream_command *c =
+        jetstream_queue_add(js->queue, jetstream_command_size(text_len, len));
+    if (c) {
+        c->kind = JETSTREAM_COMMAND_SET;
+        c->what = 0;
+        c->header_count = 1;
+        c->link = js->link_number;
+        c->text_len = (uint16_t)text_len;
+        c->data_len = (uint32_t)len;
+        memcpy(c->text, text, text_len);
+        memcpy(c->text + text_len, data, len);
+        queue_added(js);
+    }
+    return send_request(js, slot, c, JETSTREAM_CONFIRM_TIMEOUT_MS);
+}
+
+void jetstream_calls_set(struct jetstream *js, struct jetstream_slot *slot,
+                         enum jetstream_set_end end, uint64_t revision, const char *reason)
+{
+    jetstream_set_done *done = slot->done.set;
+    void *arg = slot->arg;
+    release(js, slot);
+    done(arg, end, revision, reason);
+}
+
 void jetstream_calls_answered(struct jetstream *js, struct jetstream_slot *slot, const char *json,
                               size_t len, const char *reason)
 {
@@ -262,6 +304,8 @@ void jetstream_calls_answered(struct jetstream *js, struct jetstream_slot *slot,
     release(js, slot);
     if (answered.kind == JETSTREAM_SLOT_CONFIRM)
         answered.done.confirmed(answered.arg, reason == NULL);
+    else if (answered.kind == JETSTREAM_SLOT_SET)
+        answered.done.set(answered.arg, JETSTREAM_SET_UNKNOWN, 0, reason);
     else
         answered.done.answer(answered.arg, json, len, reason);
 }

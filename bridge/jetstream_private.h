@@ -74,6 +74,8 @@ void jetstream_calls_refused(struct jetstream *js, struct jetstream_slot *slot,
                              const char *trouble);
 /* Gives the slot back and says what came of it; NULL reason: it went well. */
 void jetstream_calls_stored(struct jetstream *js, struct jetstream_slot *slot, bool duplicate);
+void jetstream_calls_set(struct jetstream *js, struct jetstream_slot *slot,
+                         enum jetstream_set_end end, uint64_t revision, const char *reason);
 void jetstream_calls_answered(struct jetstream *js, struct jetstream_slot *slot, const char *json,
                               size_t len, const char *reason);
 

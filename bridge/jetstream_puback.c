@@ -128,6 +128,8 @@ static void scan_error(struct scan *s, struct jetstream_puback *puback)
     expect(s, '}');
     if (s->failed)
         return;
+    if (!str_parse_u64((const char *)err_code.data, err_code.len, 0, UINT32_MAX, &puback->err_code))
+        puback->err_code = 0;
     struct str_out out = str_out(puback->error, sizeof(puback->error));
     str_put(&out, (const char *)description.data, description.len);
     if (err_code.len > 0) {
@@ -153,9 +155,8 @@ bool jetstream_subjects_puback(const char *json, size_t len, struct jetstream_pu
             scan_error(&s, puback_r);
         } else if (is(name, "seq")) {
             struct bytes number = scan_bare(&s);
-            uint64_t sequence;
             has_sequence = !s.failed && str_parse_u64((const char *)number.data, number.len, 1,
-                                                      UINT64_MAX, &sequence);
+                                                      UINT64_MAX, &puback_r->sequence);
         } else if (is(name, "duplicate")) {
             puback_r->duplicate = is(scan_bare(&s), "true");
         } else {

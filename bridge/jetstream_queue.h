@@ -16,6 +16,7 @@ enum jetstream_command_kind {
     JETSTREAM_COMMAND_PULL,
     JETSTREAM_COMMAND_PUBLISH,
     JETSTREAM_COMMAND_API,
+    JETSTREAM_COMMAND_SET, /* a publish that is sent once */
 };
 
 /* Followed by `subject` and each header's name and value, NUL-terminated, then the data. */

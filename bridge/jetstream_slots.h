@@ -16,6 +16,7 @@ enum jetstream_slot_kind {
     JETSTREAM_SLOT_PUBLISH,
     JETSTREAM_SLOT_CONFIRM,
     JETSTREAM_SLOT_API,
+    JETSTREAM_SLOT_SET,
 };
 
 struct jetstream_slot {
@@ -28,6 +29,7 @@ struct jetstream_slot {
         jetstream_stored *stored;
         jetstream_ack_done *confirmed;
         jetstream_answer *answer;
+        jetstream_set_done *set;
     } done;
     void *arg;
     /* Publishes only: the command as it is sent each time, in a buffer that the slot keeps. */

@@ -36,7 +36,9 @@ enum jetstream_status jetstream_subjects_status(int code, const char *descriptio
 struct jetstream_puback {
     bool stored;
     bool duplicate;
-    char error[160]; /* when not stored */
+    uint64_t sequence;
+    uint64_t err_code; /* JetStream's; 0: none */
+    char error[160];   /* when not stored */
 };
 /* False: this is no such answer. */
 bool jetstream_subjects_puback(const char *json, size_t len,

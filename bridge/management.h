@@ -10,6 +10,7 @@
 #include "bridge/dlr.h"
 #include "bridge/health_events.h"
 #include "bridge/http_server.h"
+#include "bridge/leases.h"
 #include "bridge/tps.h"
 
 /* What the MT path says of an operator, filled by its owner for each page. */
@@ -31,7 +32,8 @@ struct management_options {
     struct dlr *dlr;
     struct health_events *health_events;
     struct tps *tps;
-    const char *instance_id; /* copied */
+    const struct leases *leases; /* NULL: static assignment */
+    const char *instance_id;     /* copied */
     /* May be NULL. */
     void (*mt)(void *arg, const struct mno *op, struct management_mt *mt_r);
     /* What else keeps the bridge from being ready, e.g. a stream that is missing; NULL: nothing. */

@@ -44,9 +44,10 @@ static void add_operator(struct missing *missing, const struct mno *op, const ch
 static void check_operator(const struct management_options *m, const struct mno *op,
                            struct missing *missing)
 {
-    if (!operators_is_served(op))
+    if (!operators_is_configured(op))
         return;
-    if (op->health != IPC_HEALTH_BOUND && op->health != IPC_HEALTH_FAILBACK)
+    if (operators_is_served(op) && op->health != IPC_HEALTH_BOUND &&
+        op->health != IPC_HEALTH_FAILBACK)
         add_operator(missing, op, "no session is bound");
     struct management_mt mt = management_mt_of(m, op);
     if (mt.trouble)

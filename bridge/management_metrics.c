@@ -191,6 +191,15 @@ static const struct scalar our_scalars[] = {
     COUNTER("mo_refused_total", mo_refused, "deliver_sm refused: no receipt, or not readable"),
     COUNTER("credentials_fetched_total", credentials_fetched, "Good credentials answers"),
     COUNTER("credentials_failed_total", credentials_failed, "Credentials fetches that failed"),
+    COUNTER("leases_taken_free_total", leases_taken_free, "Leases taken that nobody held"),
+    COUNTER("leases_taken_over_total", leases_taken_expired,
+            "Leases taken over from a holder that did not renew them"),
+    COUNTER("leases_lost_total", leases_lost, "Leases that could not be renewed in time"),
+    COUNTER("leases_given_total", leases_given,
+            "Leases given away: released, offered, or at the end"),
+    COUNTER("takeover_redelivered_total", takeover_redelivered,
+            "Commands fetched after a take-over that the former holder had fetched: those it sent "
+            "and did not settle are sent twice"),
     COUNTER("health_events_published_total", health_published, "Health events stored"),
     AGENT_COUNTER("binds_total", IPC_STAT_BINDS_OK, "Successful binds"),
     AGENT_COUNTER("binds_refused_total", IPC_STAT_BINDS_REFUSED, "Refused binds"),
@@ -264,6 +273,11 @@ static void write_lent(struct page *p, const char *name, const struct mno *op)
 static void write_accepted(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, tps_view(p->m->tps, op).accepted);
+}
+
+static void write_lease_held(struct page *p, const char *name, const struct mno *op)
+{
+    sample(p, name, op, leases_held(op));
 }
 
 static void write_slow_downs(struct page *p, const char *name, const struct mno *op)
@@ -349,6 +363,8 @@ static void write_ours(struct page *p)
     each_operator(p, PREFIX "tps_accepted", "gauge",
                   "What the operator accepted in the last full second, beside tps_limit",
                   write_accepted);
+    each_operator(p, PREFIX "lease_held", "gauge",
+                  "Binds whose lease this instance holds; 0 with static assignment", write_lease_held);
     each_operator(p, PREFIX "tps_slow_downs_total", "counter",
                   "Times the operator slowed us down below the contract", write_slow_downs);
     each_operator(p, PREFIX "token_wait_seconds", "histogram",

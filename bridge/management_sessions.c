@@ -212,6 +212,40 @@ static void emit_receipts(struct json_emit *e, const struct management_options *
     json_emit_object_end(e);
 }
 
+static const char *const lease_states[] = {
+    [LEASE_UNKNOWN] = "unknown",
+    [LEASE_FREE] = "free",
+    [LEASE_OTHERS] = "others",
+    [LEASE_HELD] = "held",
+};
+
+/* A moment of this machine's clock as wall time, as good as that is. */
+static void emit_moment(struct json_emit *e, const char *key, mono_t at)
+{
+    emit_time_or_null(e, key, at.ns ? clock_wall_ms() + mono_diff_ms(at, clock_boot()) : 0);
+}
+
+static void emit_leases(struct json_emit *e, const struct management_options *m,
+                        const struct mno *op)
+{
+    if (!m->leases)
+        return;
+    json_emit_member_bool(e, "standby", op->standby);
+    json_emit_key(e, "leases");
+    json_emit_array_begin(e);
+    for (size_t i = 0; i < leases_count(op); i++) {
+        struct leases_view v = leases_view(m->leases, op, (uint8_t)i);
+        json_emit_object_begin(e);
+        json_emit_member_uint(e, "bind", i);
+        json_emit_member_string(e, "state", lease_states[v.state]);
+        emit_text_or_null(e, "holder", v.holder);
+        emit_moment(e, "heldSince", v.state == LEASE_HELD ? v.since : (mono_t){0});
+        emit_moment(e, "expiresAt", v.until);
+        json_emit_object_end(e);
+    }
+    json_emit_array_end(e);
+}
+
 void management_session_detail(const struct management_options *m, const struct mno *op,
                                struct http_answer *answer_r)
 {
@@ -224,6 +258,7 @@ void management_session_detail(const struct management_options *m, const struct 
     json_emit_member_bool(&e, "dropping", op->dropping);
     json_emit_member_bool(&e, "configured", !op->unconfigured);
     json_emit_member_bool(&e, "agentAttached", agent_link_is_attached(m->link));
+    emit_leases(&e, m, op);
     emit_credentials(&e, m, op);
     emit_tps(&e, m, op);
     emit_traffic(&e, m, op);

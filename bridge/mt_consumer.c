@@ -351,7 +351,7 @@ void mt_consumer_check(struct mt_operator *mo)
 {
     struct mt_consumer *c = mo->consumer;
     c->again = c->step > STEP_QUEUED;
-    if (c->step == STEP_IDLE && operators_is_served(mo->op))
+    if (c->step == STEP_IDLE && operators_is_configured(mo->op))
         enqueue(c);
     if (mo->path->listed)
         next_check(mo->path);
@@ -364,7 +364,7 @@ void mt_consumer_tick(struct mt_path *path)
         return;
     for (size_t i = 0; i < operators_count(path->with.operators); i++) {
         struct mt_consumer *c = operators_at(path->with.operators, i)->mt->consumer;
-        if (c->step == STEP_IDLE && mono_reached(now, c->due) && operators_is_served(c->mo->op))
+        if (c->step == STEP_IDLE && mono_reached(now, c->due) && operators_is_configured(c->mo->op))
             enqueue(c);
     }
     next_check(path);
@@ -486,7 +486,7 @@ const char *mt_consumer_name(const struct mt_operator *mo)
 
 const char *mt_consumer_trouble(const struct mt_operator *mo)
 {
-    return *mo->consumer->trouble && operators_is_served(mo->op) ? mo->consumer->trouble : NULL;
+    return *mo->consumer->trouble && operators_is_configured(mo->op) ? mo->consumer->trouble : NULL;
 }
 
 bool mt_consumer_has_dead_letters(const struct mt_operator *mo)

@@ -244,10 +244,19 @@ static bool is_one_too_many(const struct mt_operator *mo)
     return mo->slots == 0 && !mo->op->failed_over && held > MT_HELD_WHILE_UNABLE;
 }
 
+/* The former holder may have sent it, and died before it could settle that. */
+static void count_takeover(const struct mt_operator *mo, const struct jetstream_message *m)
+{
+    struct mno *op = mo->op;
+    if (m->delivered > 1 && (int64_t)(m->time_ns / (uint64_t)NS_PER_MS) < op->taken_over_ms)
+        op->counters.takeover_redelivered++;
+}
+
 static void take_new(struct mt_operator *mo, const struct ipc_key *key,
                      const struct jetstream_message *m)
 {
     struct mt *mt = mt_create(mo, key, MT_READY);
+    count_takeover(mo, m);
     struct command command;
     take_ack_subject(mt, m);
     take_headers(mt, m);

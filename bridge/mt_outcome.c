@@ -325,9 +325,26 @@ void mt_settle_recall(struct mt *mt)
     mt_move(mt, MT_RECALLED);
 }
 
+/* Another instance sends it: JetStream delivers it there. What of it was accepted here stays with
+ * the agent, which answers with it should the operator come back. */
+static void leave_to_others(struct mt *mt)
+{
+    bool untouched = mt_count_segments(mt, SEGMENT_NEW) == mt->segment_count;
+    mt_drop_raw(mt);
+    mt_settle_recall(mt);
+    if (untouched)
+        mt_destroy(&mt);
+}
+
 /* Segments that are not at the agent. */
 static void advance_fresh(struct mt *mt)
 {
+    const struct mno *op = mt->owner->op;
+    if (op->standby || op->release == RELEASE_UNBINDING) {
+        if (mt->stage != MT_RECALLED)
+            leave_to_others(mt);
+        return;
+    }
     if (mt->stage == MT_SENDING || mt->stage == MT_RECALLED)
         return;
     if (mt->raw)

@@ -44,8 +44,10 @@ void mt_submit_unexpect(struct mt *mt)
 bool mt_can_submit(const struct mt_operator *mo)
 {
     const struct mt_path *path = mo->path;
-    return path->listed && !path->stopping && !mo->op->paused && operators_is_served(mo->op) &&
-           !mo->op->failed_over && mo->slots > mo->without_outcome;
+    /* What was begun is finished before an operator is given to another instance. */
+    bool may = operators_is_served(mo->op) || mo->op->release == RELEASE_SETTLING;
+    return path->listed && !path->stopping && !mo->op->paused && may && !mo->op->failed_over &&
+           mo->slots > mo->without_outcome;
 }
 
 /* Entries for all segments, or none. */

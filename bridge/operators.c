@@ -212,9 +212,14 @@ void operators_note_stats(struct mno *op, const struct ipc_stats *s)
         op->stats[i] = buf_get_u64(&r);
 }
 
-bool operators_is_served(const struct mno *op)
+bool operators_is_configured(const struct mno *op)
 {
     return !op->dropping && !op->unconfigured;
+}
+
+bool operators_is_served(const struct mno *op)
+{
+    return operators_is_configured(op) && !op->standby && op->release == RELEASE_NONE;
 }
 
 bool operators_can_transmit(const struct mno *op)

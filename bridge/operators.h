@@ -7,6 +7,7 @@
 #define BRIDGE_OPERATORS_H
 
 #include "bridge/operator_settings.h"
+#include "common/clock.h"
 #include "common/list.h"
 #include "common/metrics.h"
 #include "proto/ipc.h"
@@ -51,12 +52,30 @@ struct operator_counters {
     uint64_t mo_published, mo_refused;
     uint64_t credentials_fetched, credentials_failed;
     uint64_t health_published;
+    uint64_t leases_taken_free, leases_taken_expired, leases_lost, leases_given;
+    uint64_t takeover_redelivered; /* fetched after a take-over, delivered to the other before */
 };
 
+struct operator_leases;   /* leases.h */
 struct mt_operator;       /* mt.h: consumer, fetched commands, credits */
 struct dlr_operator;      /* dlr.h: receipts under way */
 struct tps_operator;      /* tps.h: share of the limit */
 struct failover_operator; /* failover.h */
+
+/* Who speaks of the operator to the world. */
+enum operator_voice {
+    VOICE_OURS,
+    VOICE_UNSURE, /* its lease was lost, and who holds it now is not known yet */
+    VOICE_OTHERS, /* another instance holds it: what happened here is no longer of interest */
+};
+
+/* Giving an operator to another instance. */
+enum operator_release {
+    RELEASE_NONE,
+    RELEASE_SETTLING,  /* nothing new is fetched; what is under way gets its outcome */
+    RELEASE_UNBINDING, /* DROP was sent */
+    RELEASE_GIVING,    /* the leases are being given away */
+};
 
 struct mno {
     uint8_t id[IPC_OPERATOR_ID_SIZE];
@@ -68,6 +87,13 @@ struct mno {
     /* The agent holds it and no configuration names it: what it has is settled, its binds stay
      * (nothing is unbound by absence), but nothing is fetched for it. */
     bool unconfigured;
+    /* Where leases decide: it is another instance's, or nobody's. Its consumer is looked after, and
+     * nothing else. */
+    bool standby;
+    enum operator_voice voice;
+    enum operator_release release;
+    mono_t release_since;
+    int64_t taken_over_ms; /* wall time of the last take-over from one who did not say good-bye */
 
     /* As the agent last said. */
     struct operator_session rows[OPERATOR_MAX_ROWS];
@@ -88,6 +114,7 @@ struct mno {
     struct histogram submit_duration; /* seconds, submit_sm to its response */
     struct histogram token_wait;      /* seconds a command waited for tokens */
 
+    struct operator_leases *leases; /* NULL: static assignment */
     struct mt_operator *mt;
     struct dlr_operator *dlr;
     struct tps_operator *tps;
@@ -113,7 +140,9 @@ void operators_note_session(struct mno *op, const struct ipc_session *s);
 void operators_note_session_gone(struct mno *op, const struct ipc_session_gone *s);
 void operators_note_state(struct mno *op, const struct ipc_operator_state *s);
 void operators_note_stats(struct mno *op, const struct ipc_stats *s);
-/* Commands are fetched for it: neither dropping nor unconfigured. */
+/* A configuration names it, whoever serves it. */
+bool operators_is_configured(const struct mno *op);
+/* Commands are fetched for it: configured, ours, and not about to be given up. */
 bool operators_is_served(const struct mno *op);
 /* At least one bind can transmit (BOUND or FAILBACK, transceiver or transmitter). */
 bool operators_can_transmit(const struct mno *op);

@@ -351,6 +351,21 @@ void tps_operator_gone(struct tps *tps, struct mno *op)
     release(op->tps);
 }
 
+void tps_evict(struct tps *tps, const struct mno *op, const char *instance_id)
+{
+    char key[64];
+    struct str_out out = str_out(key, sizeof(key));
+    str_puts(&out, "smpp:tps:{");
+    str_puts(&out, op->id_text);
+    str_puts(&out, "}");
+    const char *const argv[] = {"HDEL", key, instance_id};
+    const size_t lens[] = {4, out.len, strlen(instance_id)};
+    if (strcmp(instance_id, tps->instance_id) == 0)
+        return;
+    if (!redis_command(tps->redis, NULL, NULL, ARRAY_LEN(argv), argv, lens))
+        log_debug("the former holder's share lapses by itself", LOG_STR("operatorId", op->id_text));
+}
+
 void tps_destroy(struct tps **tps_ref)
 {
     struct tps *tps = *tps_ref;

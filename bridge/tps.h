@@ -27,6 +27,8 @@ void tps_operator_added(struct tps *tps, struct mno *op);
 /* Before operators_remove(), when this instance's agent sends nothing for it any more: the others
  * may have the share. */
 void tps_operator_gone(struct tps *tps, struct mno *op);
+/* The instance is known to send nothing for the operator any more, and did not say so itself. */
+void tps_evict(struct tps *tps, const struct mno *op, const char *instance_id);
 /* Something that bears on the limit changed: op->tps_limit, settings.tps_limit, op->paused. */
 void tps_limit_changed(struct tps *tps, struct mno *op);
 

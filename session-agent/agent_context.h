@@ -23,9 +23,10 @@ struct agent_context {
     struct map *credentials_requests; /* by number; credentials_request.c */
     uint64_t last_credentials_request;
     uint8_t instance[16];
-    uint8_t home[16]; /* the ledger's */
-    int64_t drain_ms; /* DRAIN_MS */
-    bool draining;    /* SIGTERM: nothing new is taken */
+    uint8_t home[16];            /* the ledger's */
+    uint64_t last_health_number; /* of operators that are gone: none is used twice */
+    int64_t drain_ms;            /* DRAIN_MS */
+    bool draining;               /* SIGTERM: nothing new is taken */
 };
 
 #endif

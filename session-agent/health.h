@@ -11,7 +11,7 @@
 #define HEALTH_REASON_SIZE 96
 
 struct health_transition {
-    uint64_t number; /* 1, 2, 3 … of this operator in this process */
+    uint64_t number; /* rises; never used twice for an operator in a process */
     enum ipc_health_status status;
     enum ipc_health_status previous;
     int64_t at_ms; /* wall time */

@@ -24,6 +24,7 @@ struct agent_operator *operator_create(struct agent_context *ctx, struct operato
     op->set = set;
     op->config = config;
     op->leases = leases;
+    op->health.last_number = ctx->last_health_number;
     timer_init(&op->lease_look, ctx->loop, on_lease_look, op);
     memcpy(op->id, config->id, sizeof(op->id));
     list_init(&op->link);

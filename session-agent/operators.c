@@ -21,6 +21,7 @@ static void remove_if_over(struct operators *set, struct agent_operator *op)
     map_remove(set->by_id, op->id, sizeof(op->id));
     list_remove(&op->link);
     list_remove(&op->work);
+    set->ctx->last_health_number = max_u64(set->ctx->last_health_number, op->health.last_number);
     leases_forget(set->ctx->leases, op->id);
     operator_destroy(&op);
 }

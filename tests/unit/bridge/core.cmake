@@ -12,5 +12,8 @@ add_unit_test(test_bridge_settings SOURCES test_bridge_settings.c ${BRIDGE_DIR}/
   ${BRIDGE_DIR}/operator_settings_parse.c LIBRARIES proto common)
 add_unit_test(test_mt_consumer_rules SOURCES test_mt_consumer_rules.c
   ${BRIDGE_DIR}/mt_consumer_rules.c LIBRARIES proto common)
+add_unit_test(test_lease SOURCES test_lease.c ${BRIDGE_DIR}/lease.c LIBRARIES common)
+add_unit_test(test_lease_value SOURCES test_lease_value.c ${BRIDGE_DIR}/lease_value.c
+  ${BRIDGE_DIR}/crypto.c LIBRARIES proto common OpenSSL::SSL OpenSSL::Crypto)
 add_unit_test(test_mt LIBRARIES bridge-core)
 add_unit_test(test_failover LIBRARIES bridge-core)

@@ -70,7 +70,7 @@ static void test_wrong(void **state)
         {"CONSUMER_START", "some", "CONSUMER_START"},
         {"RECONNECT_MIN_MS", "60001", "RECONNECT_MAX_MS"},
         {"ENQUIRE_LINK_TIMEOUT_MS", "30001", "ENQUIRE_LINK_INTERVAL_MS"},
-        {"ASSIGNMENT", "lease", "lease is not in this version"},
+        {"LEASE_DEADLINE_MS", "119000", "1500 ms"},
         {"LEASE_DEADLINE_MS", "120000", "LEASE_TTL_MS"},
         {"NATS_CERT_FILE", "/c", "NATS_KEY_FILE"},
         {"IPC_URL", "tcp://x", "IPC_URL"},
