@@ -364,7 +364,8 @@ static void write_ours(struct page *p)
                   "What the operator accepted in the last full second, beside tps_limit",
                   write_accepted);
     each_operator(p, PREFIX "lease_held", "gauge",
-                  "Binds whose lease this instance holds; 0 with static assignment", write_lease_held);
+                  "Binds whose lease this instance holds; 0 with static assignment",
+                  write_lease_held);
     each_operator(p, PREFIX "tps_slow_downs_total", "counter",
                   "Times the operator slowed us down below the contract", write_slow_downs);
     each_operator(p, PREFIX "token_wait_seconds", "histogram",
