@@ -99,6 +99,11 @@ export const CHECKS = {
     .filter((c) => JSON.stringify(c.resources.requests) !== JSON.stringify(c.resources.limits)).map((c) => c.name),
   'no secret in the environment': (docs) => containers(connector(docs)).flatMap((c) => c.env)
     .filter((e) => e.valueFrom?.secretKeyRef || /^INTERNAL_SERVICE_TOKEN$|PASSWORD/.test(e.name)).map((e) => e.name),
+  'several pods share the operators by leases': (docs) => {
+    const { replicas } = docs.find((d) => /StatefulSet/.test(d.kind) && d.metadata.name === 'smpp-connector').spec;
+    const leases = container(docs, 'bridge').env.some((e) => e.name === 'ASSIGNMENT' && e.value === 'lease');
+    return replicas > 1 === leases ? [] : [`${replicas} replicas, ASSIGNMENT=lease: ${leases}`];
+  },
   'settings exist': unknownSettings,
   'volumes are there and used': volumes,
   'selectors find pods': selectors,
