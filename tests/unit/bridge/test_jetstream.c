@@ -194,6 +194,40 @@ static void test_requests_end_with_the_connection(void **state)
     assert_int_equal(r->no_answers, before + 1);
 }
 
+struct set {
+    enum jetstream_set_end end;
+    uint64_t revision;
+    unsigned count;
+};
+
+static void on_set(void *arg, enum jetstream_set_end end, uint64_t revision, const char *reason)
+{
+    struct set *set = arg;
+    assert_int_equal(reason != NULL, end != JETSTREAM_SET_DONE);
+    *set = (struct set){.end = end, .revision = revision, .count = set->count + 1};
+}
+
+static void test_compare_and_set(void **state)
+{
+    struct rig *r = *state;
+    struct set set = {.count = 0};
+    rig_api(r, "STREAM.CREATE.KV_b", "{\"name\":\"KV_b\",\"subjects\":[\"$KV.b.>\"]}");
+    assert_true(jetstream_set(r->js, "$KV.b.k", 0, "one", 3, on_set, &set));
+    UNTIL(r, set.count == 1);
+    assert_int_equal(set.end, JETSTREAM_SET_DONE);
+    uint64_t first = set.revision;
+    assert_true(jetstream_set(r->js, "$KV.b.k", 0, "two", 3, on_set, &set));
+    UNTIL(r, set.count == 2);
+    assert_int_equal(set.end, JETSTREAM_SET_CONFLICT);
+    assert_true(jetstream_set(r->js, "$KV.b.k", first, "two", 3, on_set, &set));
+    UNTIL(r, set.count == 3);
+    assert_int_equal(set.end, JETSTREAM_SET_DONE);
+    assert_true(set.revision > first);
+    assert_true(jetstream_set(r->js, "$KV.nobody.k", 0, "x", 1, on_set, &set));
+    UNTIL(r, set.count == 4);
+    assert_int_equal(set.end, JETSTREAM_SET_REFUSED);
+}
+
 static void test_destroy_lingers(void **state)
 {
     struct rig *r = *state;
@@ -225,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_frozen_server, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_requests_end_with_the_connection, rig_setup_running,
                                         rig_teardown),
+        cmocka_unit_test_setup_teardown(test_compare_and_set, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_destroy_lingers, rig_setup_running, rig_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
