@@ -65,6 +65,7 @@ struct session {
     mono_t path_looked_at;
     size_t path_unacked;
     uint32_t path_min_rtt_us;
+    bool path_held; /* the kernel held back what was flushed last */
 
     /* What is unanswered. */
     struct window *window;

@@ -124,8 +124,9 @@ static bool may_flush(void *arg)
 static void on_flushed(void *arg, mono_t now)
 {
     struct session *s = arg;
+    s->path_held = (s->submit_unflushed || s->path_held) && transport_unsent(s->transport) > 0;
     s->submit_unflushed = false;
-    submits_flushed(s->op->submits, now);
+    submits_flushed(s->op->submits, now, !s->path_held);
 }
 
 static void on_closed(void *arg, const char *reason)

@@ -25,6 +25,12 @@ uint32_t session_window_used(const struct session *s)
     return window_used(s->window);
 }
 
+bool session_path_is_sent(struct session *s)
+{
+    s->path_held = s->path_held && transport_unsent(s->transport) > 0;
+    return !s->path_held;
+}
+
 bool session_path_is_clear(struct session *s, size_t body_len, uint32_t per_second, mono_t now)
 {
     size_t octets = SMPP_HEADER_SIZE + body_len;

@@ -19,6 +19,7 @@ struct submits {
     struct timer wake; /* a token, a retry that is due, an expiry */
     uint32_t pace;     /* the bridge's word; the credentials may lower it until its next one */
     bool paced;
+    bool held;         /* the kernel has not sent what was written */
     bool path_stalled; /* a submit that was ready waits for TCP's acknowledgements */
     uint32_t using_credit;
 };
@@ -79,9 +80,11 @@ void submits_grant(struct submits *s, const struct ipc_grant *record)
     lending_grant(s->lending, record);
 }
 
-void submits_flushed(struct submits *s, mono_t now)
+void submits_flushed(struct submits *s, mono_t now, bool sent)
 {
-    tokens_flushed(s->tokens, now);
+    s->held = s->held || !sent;
+    if (!s->held)
+        tokens_flushed(s->tokens, now);
 }
 
 void submits_bind_gone(struct submits *s, const void *bind)
@@ -402,14 +405,28 @@ static void plan_wake(struct submits *s, mono_t now, int64_t token_wait_ns)
         timer_start_at(&s->wake, at);
 }
 
+/* False: the kernel still holds back what was written. */
+static bool is_sent(struct submits *s, mono_t now)
+{
+    for (uint32_t i = 0; s->held && i < s->op->slot_count; i++) {
+        struct bind_slot *slot = s->op->slots[i];
+        if (slot && slot->main && !session_path_is_sent(slot->main))
+            return false;
+    }
+    if (s->held)
+        tokens_flushed(s->tokens, now);
+    s->held = false;
+    return true;
+}
+
 void submits_pump(struct submits *s)
 {
     mono_t now = clock_mono();
     int64_t wait_ns = 0;
-    s->path_stalled = false;
+    s->path_stalled = !is_sent(s, now);
     if (submit_queue_count(s->queue) > 0)
         expire(s, clock_wall_ms());
-    while (submit_queue_has_ready(s->queue, now) && has_room(s)) {
+    while (!s->path_stalled && submit_queue_has_ready(s->queue, now) && has_room(s)) {
         wait_ns = tokens_next_ns(s->tokens, now);
         if (wait_ns > 0 || !hand_one(s, now))
             break;

@@ -59,8 +59,9 @@ void submits_pump(struct submits *s);
 bool submits_is_idle(const struct submits *s);
 /* Everything queued goes back to the bridge as UNSENT. */
 void submits_give_back(struct submits *s);
-/* A session's bytes reached the socket. */
-void submits_flushed(struct submits *s, mono_t now);
+/* A session's bytes reached the socket; `sent`: and left it. What the kernel holds back would come
+ * in one burst: nothing more is written before it is gone, and it counts from then on. */
+void submits_flushed(struct submits *s, mono_t now, bool sent);
 /* What stuck to this bind may go over any other. */
 void submits_bind_gone(struct submits *s, const void *bind);
 

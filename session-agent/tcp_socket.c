@@ -18,6 +18,11 @@ size_t tcp_socket_unacked(int fd)
     return ask(fd, SIOCOUTQ);
 }
 
+size_t tcp_socket_unsent(int fd)
+{
+    return ask(fd, SIOCOUTQNSD);
+}
+
 size_t tcp_socket_unread(int fd)
 {
     return ask(fd, FIONREAD);

@@ -8,6 +8,8 @@
 
 /* Bytes written and not acknowledged by the peer's TCP, sent or not. */
 size_t tcp_socket_unacked(int fd);
+/* Bytes written that the kernel has not sent: the congestion window is full. */
+size_t tcp_socket_unsent(int fd);
 /* Bytes received and not read. */
 size_t tcp_socket_unread(int fd);
 /* The smallest round trip of the last minutes; 0: not measured yet. */

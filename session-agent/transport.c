@@ -520,6 +520,11 @@ size_t transport_unacked(const struct transport *t)
     return output_size(t) + tcp_socket_unacked(socket_of(t));
 }
 
+size_t transport_unsent(const struct transport *t)
+{
+    return output_size(t) + tcp_socket_unsent(socket_of(t));
+}
+
 uint32_t transport_min_rtt_us(const struct transport *t)
 {
     return tcp_socket_min_rtt_us(socket_of(t));
