@@ -30,7 +30,7 @@ enum {
     CONNECT_TIMEOUT_MS = 2000, /* from the look-up of the name to the answer to INFO */
     COMMAND_TIMEOUT_MS = 2000,
     RECONNECT_MIN_MS = 100,
-    RECONNECT_MAX_MS = 2000,
+    RECONNECT_MAX_MS = 500, /* one connection a process; the share of a limit waits for it */
     MAX_OUTSTANDING = 100000,
     MAX_REASON = 256,
 };

@@ -262,6 +262,7 @@ void tps_lease_tune(struct tps_lease *l, bool active, double per_second)
     l->active = active;
     l->loan_count = 0;
     l->lend_told_at.ns = 0;
+    l->got_at = clock_mono(); /* there may be something again */
     if (!active)
         timer_stop(&l->timer);
     else if (!l->awaits_redis)
