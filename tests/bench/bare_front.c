@@ -1,8 +1,7 @@
 /*
  * The front half of the bare pipeline, in the place of the bridge: pulls, parses with cJSON,
- * submits over NNG, stores a correlation with each accepted message (when receipts are asked for),
- * acknowledges; looks up receipts, publishes their events with a Nats-Msg-Id, awaits the PubAck,
- * answers.
+ * submits over NNG, stores a correlation with each accepted message, acknowledges; looks up
+ * receipts, publishes their events with a Nats-Msg-Id, awaits the PubAck, answers.
  *
  *   --url URL --redis-port N --ipc URL --receipts 0|1
  *
@@ -25,7 +24,7 @@
 #include "tests/bench/bench_nats.h"
 
 #define PULL "$JS.API.CONSUMER.MSG.NEXT.SMS_DISPATCH.bare"
-enum { SLOTS = 2048, BATCH = 512, BODY_MAX = 400 };
+enum { SLOTS = 4096, BATCH = 1000, BODY_MAX = 400 };
 
 struct slot {
     natsMsg *command; /* until it is acknowledged */
@@ -45,6 +44,8 @@ struct front {
     struct slot slots[SLOTS];
     uint32_t free_slots[SLOTS];
     int free_count;
+    natsMsg **done; /* destroyed after the burst: nats.c wakes a thread for them */
+    size_t done_count, done_size;
 };
 
 struct lookup {
@@ -65,10 +66,19 @@ static void pull(struct front *f)
     }
 }
 
+static void let_go(struct front *f, natsMsg *m)
+{
+    if (f->done_count == f->done_size) {
+        f->done_size = f->done_size ? 2 * f->done_size : 1024;
+        f->done = xrealloc(f->done, f->done_size * sizeof(natsMsg *));
+    }
+    f->done[f->done_count++] = m;
+}
+
 static void acknowledge(struct front *f, struct slot *s)
 {
     bench_check(natsConnection_PublishString(f->nc, natsMsg_GetReply(s->command), "+ACK"), "ack");
-    natsMsg_Destroy(s->command);
+    let_go(f, s->command);
     s->command = NULL;
     f->free_slots[f->free_count++] = s->number;
 }
@@ -129,11 +139,8 @@ static void on_stored(redisAsyncContext *c, void *reply, void *arg)
 static void take_outcome(struct front *f, uint32_t number, struct bytes id)
 {
     struct slot *s = &f->slots[number];
-    if (!f->receipts)
-        acknowledge(f, s);
-    else
-        redisAsyncCommand(f->redis, on_stored, s, "SET bare:%b %s EX 3600", id.data, id.len,
-                          s->message_id);
+    redisAsyncCommand(f->redis, on_stored, s, "SET bare:%b %s EX 3600", id.data, id.len,
+                      s->message_id);
 }
 
 /* An event about as long as the product's. */
@@ -156,7 +163,7 @@ static void publish_event(const struct lookup *l, const char *message_id)
     bench_check(natsMsg_Create(&m, "sms.dlr.inbound", reply, body, len), "event");
     bench_check(natsMsgHeader_Set(m, "Nats-Msg-Id", id), "header");
     bench_check(natsConnection_PublishMsg(l->front->nc, m), "event");
-    natsMsg_Destroy(m);
+    let_go(l->front, m);
 }
 
 static void on_found(redisAsyncContext *c, void *reply, void *arg)
@@ -189,17 +196,21 @@ static void on_record(void *arg, enum bare_record kind, uint32_t number, struct 
         take_receipt(arg, number, body);
 }
 
-static void end_burst(struct front *f)
+/* After all callbacks of a turn. */
+static void end_burst(uv_prepare_t *prepare)
 {
+    struct front *f = prepare->data;
     pull(f);
     bare_pipe_flush(&f->pipe);
+    for (size_t i = 0; i < f->done_count; i++)
+        natsMsg_Destroy(f->done[i]);
+    f->done_count = 0;
 }
 
 static void on_agent(uv_async_t *async)
 {
     struct front *f = async->data;
     bare_pipe_read(&f->pipe, on_record, f);
-    end_burst(f);
 }
 
 static void on_arrivals(uv_async_t *async)
@@ -217,9 +228,8 @@ static void on_arrivals(uv_async_t *async)
         const char *kind = natsMsg_GetSubject(m) + strlen(f->inbox);
         if (strncmp(kind, ".p.", 3) == 0)
             bare_pipe_put(&f->pipe, BARE_DONE, (uint32_t)strtoul(kind + 3, NULL, 10), NULL, 0);
-        natsMsg_Destroy(m);
+        let_go(f, m);
     }
-    end_burst(f);
 }
 
 static void on_message(natsConnection *nc, natsSubscription *sub, natsMsg *m, void *arg)
@@ -261,6 +271,8 @@ int main(int argc, char **argv)
     f->redis->data = f;
     redisLibuvAttach(f->redis, f->loop);
     connect_nats(f, bench_option(argc, argv, "url", NULL));
-    pull(f);
+    uv_prepare_t prepare = {.data = f};
+    uv_prepare_init(f->loop, &prepare);
+    uv_prepare_start(&prepare, end_burst);
     return uv_run(f->loop, UV_RUN_DEFAULT);
 }

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from rig import Sample, peak_rss_mib
 
 SEGMENTS = {"gsm7": 1, "ucs2": 1, "long": 4}
-START_PATIENCE_S = 20.0
+START_PATIENCE_S = 40.0
+BACKLOG_FROM, BACKLOG_TO = 0.08, 0.85  # what is measured of it: work of both kinds is under way at either end
 WARM_UP_FIRST = 9000000  # number of the first message that no latency is taken of
 RATE_GUESS = 60000  # messages/s: so many are put into a backlog for each second of measuring …
-RECEIPTS_RATE_GUESS = 15000  # … and with receipts, which all must have come, or the mix would be another
+RECEIPTS_RATE_GUESS = 15000  # … and with receipts
 RECEIPTS_PATIENCE = 4  # times the seconds that were asked for
 
 
-@dataclass
+@dataclass(frozen=True)
 class Case:
     operators: int = 1
     window: int = 1000
@@ -28,7 +29,7 @@ class Case:
         what = f"{self.paced}/s" if self.paced else "backlog"
         if self.text != "gsm7":
             what += " " + self.text
-        return "bare pipeline" if self.bare else what
+        return f"bare {what}" if self.bare else what
 
     def backlog(self, seconds):
         """Messages that last about as long as the measurement."""
@@ -49,7 +50,11 @@ class Row:
     stored: list = field(default_factory=list)  # µs, sorted: receipt → event stored
 
     def ours(self):
+        """µs of CPU a message, bridge and agent together."""
         return self.cpu["bridge"] + self.cpu["agent"]
+
+    def cores(self):
+        return self.ours() * self.rate / 1e6
 
 
 def _row(case, seconds, cpu, messages, processes):
@@ -74,8 +79,15 @@ def _measure(rig, case, begin, end, seconds):
     return _row(case, took, cpu, last.mean() - first.mean(), processes)
 
 
+def _start(rig, case):
+    if case.bare:
+        rig.start_bare(case.receipts)
+    else:
+        rig.start_programs(case.operators, case.window, case.receipts)
+
+
 def run_backlog(rig, case, seconds):
-    """The backlog lies there before the programs start; the first 8 % (and the first second) don't count."""
+    """The backlog lies there before the programs start; the start-up and the end don't count."""
     count = case.backlog(seconds)
     rig.clean(case.latency_ms, case.window)
     rig.published(rig.publisher(case.operators, "--count", count, "--text", case.text))
@@ -83,7 +95,9 @@ def run_backlog(rig, case, seconds):
         rig.start_bare(case.receipts)
     else:
         rig.start_programs(case.operators, case.window, case.receipts)
-    row = _measure(rig, case, max(1, int(count * 0.08)), count, seconds)
+    # With receipts all must have come, or the mix would be another.
+    row = _measure(rig, case, max(1, int(count * BACKLOG_FROM)), count if case.receipts else int(count * BACKLOG_TO),
+                   seconds)
     rig.end_programs()
     if case.receipts and not case.bare:
         row.stored = rig.latencies()[1]
@@ -94,7 +108,7 @@ def run_paced(rig, case, seconds):
     """Publishing begins when the programs let messages through (an instance that is new takes no part of the
     limit at once); its first second doesn't count for the CPU."""
     rig.clean(case.latency_ms, case.window)
-    rig.start_programs(case.operators, case.window, case.receipts)
+    _start(rig, case)
     rig.published(rig.publisher(case.operators, "--count", 10 * case.operators, "--first", WARM_UP_FIRST))
     warm = rig.run_until(lambda p: p.least() >= 10 * case.operators, time.monotonic() + START_PATIENCE_S,
                          1, case.receipts)
@@ -111,7 +125,8 @@ def run_paced(rig, case, seconds):
     with open(stamps_path, "rb") as f:
         stamps.frombytes(f.read())
     rig.end_programs()
-    row.submit, row.stored = rig.latencies(stamps)
+    if not case.bare:
+        row.submit, row.stored = rig.latencies(stamps)
     return row
 
 
@@ -119,9 +134,11 @@ def run(rig, case, seconds):
     return run_paced(rig, case, seconds) if case.paced else run_backlog(rig, case, seconds)
 
 
-def run_bare(rig, receipts, seconds):
-    """The bare pipeline, as a case."""
-    return run_backlog(rig, Case(receipts=receipts, bare=True), seconds)
+def bare(paced):
+    """The bare pipeline under a backlog, and at each pace that is measured."""
+    for receipts in (False, True):
+        for rate in (0, *paced):
+            yield Case(receipts=receipts, paced=rate, bare=True)
 
 
 def matrix():
@@ -149,5 +166,6 @@ def quick():
     yield Case()
     yield Case(receipts=True)
     yield Case(operators=100)
+    yield Case(paced=2778)
     yield Case(receipts=True, paced=2778)
     yield Case(receipts=True, text="long")
