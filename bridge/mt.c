@@ -69,6 +69,24 @@ struct mt *mt_find(const struct mt_path *path, const struct ipc_key *key)
 
 /* --- life --- */
 
+static void enter(struct mt *mt, enum mt_stage stage)
+{
+    struct mt_operator *owner = mt->owner;
+    mt->stage = (uint8_t)stage;
+    owner->counts[stage]++;
+    owner->path->ready += stage <= MT_READY;
+    list_append(&owner->stages[stage], &mt->link);
+}
+_Static_assert(MT_READY_PRIORITY < MT_READY && MT_READY < MT_SENDING, "those that wait come first");
+
+static void leave(struct mt *mt)
+{
+    struct mt_operator *owner = mt->owner;
+    owner->counts[mt->stage]--;
+    owner->path->ready -= mt->stage <= MT_READY;
+    list_remove(&mt->link);
+}
+
 struct mt *mt_create(struct mt_operator *owner, const struct ipc_key *key, enum mt_stage stage)
 {
     struct mt_path *path = owner->path;
@@ -85,9 +103,7 @@ struct mt *mt_create(struct mt_operator *owner, const struct ipc_key *key, enum 
     mt->key.segment = mt->key.attempt = 0;
     index_put(path, mt);
     path->count++;
-    mt->stage = (uint8_t)stage;
-    list_append(&owner->stages[stage], &mt->link);
-    owner->counts[stage]++;
+    enter(mt, stage);
     mt->sign_of_life = mt->fetched_at = loop_now(path->with.loop);
     list_append(&owner->alive, &mt->alive);
     return mt;
@@ -101,8 +117,7 @@ void mt_destroy(struct mt **mt_ptr)
         mt_set_segment_state(&mt->segments[i], SEGMENT_REFUSED);
     mt_submit_unexpect(mt);
     path->ledger_reserved -= mt->reserved;
-    mt->owner->counts[mt->stage]--;
-    list_remove(&mt->link);
+    leave(mt);
     list_remove(&mt->alive);
     index_remove(path, mt);
     path->count--;
@@ -119,15 +134,11 @@ void mt_destroy(struct mt **mt_ptr)
 
 void mt_move(struct mt *mt, enum mt_stage stage)
 {
-    struct mt_operator *owner = mt->owner;
-    mt_touch(owner);
+    mt_touch(mt->owner);
     if (mt->stage == stage)
         return; /* it keeps its turn, and loops over the list end */
-    owner->counts[mt->stage]--;
-    list_remove(&mt->link);
-    mt->stage = (uint8_t)stage;
-    owner->counts[stage]++;
-    list_append(&owner->stages[stage], &mt->link);
+    leave(mt);
+    enter(mt, stage);
 }
 
 /* --- segments --- */

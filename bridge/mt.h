@@ -13,6 +13,7 @@
 #include "bridge/context.h"
 #include "bridge/correlation.h"
 #include "bridge/jetstream.h"
+#include "bridge/mt_ahead.h"
 #include "bridge/mt_consumer_rules.h"
 #include "bridge/mt_path.h"
 
@@ -123,6 +124,7 @@ struct mt_operator {
     uint32_t slots;           /* CREDIT */
     uint32_t without_outcome; /* submits at the agent */
     uint32_t segments_x16;    /* moving average of segments per message, times 16 */
+    struct mt_ahead ahead;
 
     struct mt_pull pulls[MT_PULLS_MAX];
     size_t pull_count;
@@ -171,6 +173,8 @@ struct mt_path {
     struct mt_path_options with;
     struct mt **index; /* by key */
     size_t index_size, count;
+    uint32_t
+        ready; /* of all operators: in stages READY and READY_PRIORITY, without a ledger entry */
     struct mt *pool; /* free ones, by index_next */
     size_t raw_octets;
     struct list work;

@@ -77,13 +77,21 @@ static uint32_t ack_pending_room(const struct mt_operator *mo)
     return most > have ? (uint32_t)most - have : 0;
 }
 
+/* What waits here will want its entries first. */
+static uint32_t ledger_free(const struct mt_path *path)
+{
+    uint32_t taken = path->ledger_reserved + path->ready;
+    return path->ledger_entries > taken ? path->ledger_entries - taken : 0;
+}
+
 static struct mt_credit credit_of(const struct mt_operator *mo)
 {
     const struct mt_path *path = mo->path;
     uint32_t held = mo->counts[MT_READY] + mo->counts[MT_READY_PRIORITY];
+    uint32_t ahead = mt_ahead_submits(&mo->ahead, loop_now(path->with.loop));
     struct mt_credit c = {
         .able = mo->slots > 0 && !mo->op->paused,
-        .slots = mo->slots,
+        .slots = mo->slots < ahead ? mo->slots : ahead,
         .without_outcome = mo->without_outcome,
         .waiting_segments = (held + mo->counts[MT_SENDING]) * mo->segments_x16 / 16,
         .held = held,
@@ -91,7 +99,7 @@ static struct mt_credit credit_of(const struct mt_operator *mo)
         .pulled = pulled(mo),
         .pulls = (uint32_t)mo->pull_count,
         .segments_x16 = mo->segments_x16,
-        .ledger_free = path->ledger_entries - path->ledger_reserved,
+        .ledger_free = ledger_free(path),
         .ack_pending_room = ack_pending_room(mo),
         .max_batch = mt_consumer_max_batch(mo),
     };

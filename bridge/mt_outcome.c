@@ -272,6 +272,9 @@ static void closed_before(struct mt_segment *s)
 
 static void apply(struct mt_segment *s, const struct ipc_outcome *r)
 {
+    struct mt_operator *mo = s->mt->owner;
+    if (!r->known && (r->kind == IPC_OUTCOME_ACCEPTED || r->kind == IPC_OUTCOME_REFUSED))
+        mt_ahead_answered(&mo->ahead, loop_now(mo->path->with.loop), r->latency_us);
     switch ((enum ipc_outcome_kind)r->kind) {
     case IPC_OUTCOME_ACCEPTED:
         accepted(s, r);
