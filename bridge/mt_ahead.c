@@ -4,6 +4,7 @@
 #define LEAST_NS (100 * NS_PER_MS) /* less than that is no pace yet */
 #define SECONDS_AHEAD 1.0
 #define LATENCY_WEIGHT 16
+#define DOUBLED_MAX 10 /* beyond any window */
 
 static double per_second(uint32_t outcomes, int64_t ns)
 {
@@ -25,7 +26,17 @@ void mt_ahead_answered(struct mt_ahead *a, mono_t now, uint32_t latency_us)
     double s = (double)latency_us / 1e6;
     next_window(a, now);
     a->outcomes++;
+    a->answered = true;
     a->latency_s += a->latency_s > 0 ? (s - a->latency_s) / LATENCY_WEIGHT : s;
+}
+
+void mt_ahead_tick(struct mt_ahead *a, mono_t now, uint32_t without_outcome)
+{
+    if (a->answered)
+        a->doubled = 0;
+    else if (without_outcome >= mt_ahead_submits(a, now) && a->doubled < DOUBLED_MAX)
+        a->doubled++;
+    a->answered = false;
 }
 
 uint32_t mt_ahead_submits(const struct mt_ahead *a, mono_t now)
@@ -35,7 +46,8 @@ uint32_t mt_ahead_submits(const struct mt_ahead *a, mono_t now)
     if (a->per_second > pace && ns < 2 * WINDOW_NS)
         pace = a->per_second;
     double submits = pace * (SECONDS_AHEAD + a->latency_s);
-    if (submits <= MT_AHEAD_LEAST)
-        return MT_AHEAD_LEAST;
+    uint32_t least = (uint32_t)MT_AHEAD_LEAST << a->doubled;
+    if (submits <= least)
+        return least;
     return submits < (double)UINT32_MAX ? (uint32_t)submits : UINT32_MAX;
 }

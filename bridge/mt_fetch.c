@@ -171,6 +171,7 @@ void mt_fetch_tick(struct mt_operator *mo)
         mt_fetch_forget(mo);
         mt_consumer_check(mo);
     }
+    mt_ahead_tick(&mo->ahead, now, mo->without_outcome);
     work(mo, true);
 }
 

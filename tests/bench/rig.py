@@ -9,7 +9,7 @@ from harness.process import Process, wait_for
 from harness.programs import BUILD, Agent, MnoSim
 from harness.stack import Stack
 
-OPERATORS_MAX = 100
+OPERATORS_MAX = 300
 TPS_LIMIT = 100000  # the highest there is: the limit is not what is measured
 PARTS = ("bridge", "agent", "nats-server", "redis", "mno-sim")
 

@@ -57,6 +57,22 @@ static void test_one_that_slows_down(void **state)
     assert_in_range(mt_ahead_submits(&a, at_ms(now)), 290, 310);
 }
 
+/* An MNO that takes seconds for the first answer has its window filled meanwhile. */
+static void test_without_answers_it_grows(void **state)
+{
+    (void)state;
+    struct mt_ahead a = {.outcomes = 0};
+    int64_t now = 0;
+    for (int i = 0; i < 4; i++, now += 500)
+        mt_ahead_tick(&a, at_ms(now), mt_ahead_submits(&a, at_ms(now)));
+    assert_int_equal(mt_ahead_submits(&a, at_ms(now)), 16 * MT_AHEAD_LEAST);
+    mt_ahead_tick(&a, at_ms(now), 10); /* not used up: it waits for something else */
+    assert_int_equal(mt_ahead_submits(&a, at_ms(now)), 16 * MT_AHEAD_LEAST);
+    now = answers(&a, now, 1000, 500, 2000000);
+    mt_ahead_tick(&a, at_ms(now), 1000);
+    assert_in_range(mt_ahead_submits(&a, at_ms(now)), 1400, 1600);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -64,6 +80,7 @@ int main(void)
         cmocka_unit_test(test_it_grows_within_a_tenth_of_a_second),
         cmocka_unit_test(test_a_second_ahead_and_what_is_under_way),
         cmocka_unit_test(test_one_that_slows_down),
+        cmocka_unit_test(test_without_answers_it_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
