@@ -103,6 +103,11 @@ static bool probe_is_due(const struct bind_slot *slot)
     return since_ms >= (int64_t)slot->op->config->pair_probe_ms;
 }
 
+bool bind_slot_is_probe(const struct bind_slot *slot, const struct session *session)
+{
+    return slot->pair && session == slot->main && session_mode(session) == IPC_BIND_TRANSCEIVER;
+}
+
 enum ipc_bind_mode bind_slot_choose_mode(struct bind_slot *slot, const struct session *session,
                                          enum ipc_bind_mode wanted)
 {
@@ -113,7 +118,10 @@ enum ipc_bind_mode bind_slot_choose_mode(struct bind_slot *slot, const struct se
         end_receiver(slot, "the credentials ask for another kind of bind");
         return wanted;
     }
-    return slot->pair && !probe_is_due(slot) ? IPC_BIND_TRANSMITTER : IPC_BIND_TRANSCEIVER;
+    if (slot->pair && !probe_is_due(slot))
+        return IPC_BIND_TRANSMITTER;
+    slot->pair_since = clock_mono(); /* whatever becomes of it, the next probe is not the next try */
+    return IPC_BIND_TRANSCEIVER;
 }
 
 void bind_slot_use_pair(struct bind_slot *slot, const struct credentials *credentials)
@@ -131,7 +139,7 @@ void bind_slot_use_pair(struct bind_slot *slot, const struct credentials *creden
 
 void bind_slot_bound(struct bind_slot *slot, const struct session *session)
 {
-    if (session != slot->main || session_mode(session) != IPC_BIND_TRANSCEIVER || !slot->pair)
+    if (!bind_slot_is_probe(slot, session))
         return;
     slot->pair = false;
     end_receiver(slot, "the MNO offers a transceiver again");

@@ -220,8 +220,29 @@ static void set_state(struct session *s, enum session_state next)
     operator_touch_because(s->op, s->reason);
 }
 
+/* A probe for a transceiver may fail in any way, since the receiver of the pair is still bound. Only
+ * the pair that was there before leads out of it. */
+static enum session_event judge(const struct session *s, enum session_event event)
+{
+    if (s->state != SESSION_BINDING || !bind_slot_is_probe(s->slot, s))
+        return event;
+    switch (event) {
+    case SESSION_EVENT_REFUSED_CREDENTIALS:
+    case SESSION_EVENT_REFUSED_ALREADY_BOUND:
+    case SESSION_EVENT_REFUSED_TRANSIENT:
+    case SESSION_EVENT_BIND_TIMEOUT:
+    case SESSION_EVENT_UNBIND_RECEIVED:
+    case SESSION_EVENT_SOCKET_CLOSED:
+    case SESSION_EVENT_PROTOCOL_ERROR:
+        return SESSION_EVENT_REFUSED_PAIR;
+    default:
+        return event;
+    }
+}
+
 void session_raise(struct session *s, enum session_event event, const char *fmt, ...)
 {
+    event = judge(s, event);
     struct session_step step = session_fsm_step(s->state, event);
     if (step.ignored)
         return;

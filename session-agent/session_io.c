@@ -139,9 +139,11 @@ static void on_closed(void *arg, const char *reason)
             return;
     }
     bool connecting = s->state == SESSION_CONNECTING || s->state == SESSION_TLS_HANDSHAKE;
+    uint64_t connection = s->connection;
     session_raise(s, connecting ? SESSION_EVENT_CONNECT_FAILED : SESSION_EVENT_SOCKET_CLOSED, "%s",
                   reason);
-    INVARIANT(!s->transport); /* every state with a socket closes it here */
+    /* Every state with a socket closes it here; there may be a new one. */
+    INVARIANT(!s->transport || s->connection != connection);
 }
 
 const struct transport_events session_io_events = {

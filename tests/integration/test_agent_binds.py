@@ -83,6 +83,28 @@ def test_a_probe_that_fails_keeps_the_receiver(pair, smsc):
     bridge.wait("HEALTH", status=1, count=2)
 
 
+def drop_it(c, p):
+    c.close()
+
+
+def unbind_it(c, p):
+    c.request(UNBIND)
+
+
+@pytest.mark.parametrize("refuse", [refusing(0x05), refusing(0x0D), None, drop_it, unbind_it],
+                         ids=["already bound", "bind failed", "silence", "close", "unbind"])
+def test_a_probe_may_fail_in_any_way(pair, smsc, refuse):
+    """The receiver is still bound, and an MNO may allow one bind of a kind."""
+    bridge = pair(pair_probe_ms=0, bind_timeout_ms=1000)
+    smsc.handlers[BIND_TRANSCEIVER] = refuse
+    next(c for c in smsc.connections if c.bound_as == BIND_TRANSMITTER).close()
+    wait_for(lambda: [k for _, k, _ in smsc.binds()].count(BIND_TRANSMITTER) == 2, 5, "transmitter again")
+    bridge.wait("HEALTH", status=1, count=2)
+    assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
+    kinds = [k for _, k, _ in smsc.binds()]
+    assert kinds.count(BIND_TRANSCEIVER) == 2 and kinds.count(BIND_RECEIVER) == 1
+
+
 @pytest.mark.parametrize("configured", [True, False])
 def test_other_statuses_mean_a_pair_only_where_configured(declared, smsc, configured):
     smsc.handlers[BIND_TRANSCEIVER] = refusing(0x04)
