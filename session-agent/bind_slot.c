@@ -86,6 +86,11 @@ bool bind_slot_reap(struct bind_slot *slot)
 {
     reap(&slot->receiver);
     reap(&slot->main);
+    if (slot->pair && !slot->receiver && !slot->ending) {
+        /* The one there was had to go when a transceiver was to be had. */
+        slot->receiver = session_create(slot, IPC_BIND_RECEIVER);
+        session_start(slot->receiver);
+    }
     return !slot->main && !slot->receiver;
 }
 
@@ -130,9 +135,9 @@ void bind_slot_use_pair(struct bind_slot *slot, const struct credentials *creden
              LOG_STR("operatorId", slot->op->id_text), LOG_UINT("bind", slot->number));
     slot->pair = true;
     slot->pair_since = clock_mono();
-    if (slot->receiver && !session_is_gone(slot->receiver))
-        return; /* a probe failed; the receiver stayed */
     reap(&slot->receiver);
+    if (slot->receiver)
+        return; /* a probe failed and it stayed, or it ends: bind_slot_reap() makes another one then */
     slot->receiver = session_create(slot, IPC_BIND_RECEIVER);
     session_start_with(slot->receiver, credentials);
 }

@@ -105,6 +105,25 @@ def test_a_probe_may_fail_in_any_way(pair, smsc, refuse):
     assert kinds.count(BIND_TRANSCEIVER) == 2 and kinds.count(BIND_RECEIVER) == 1
 
 
+def test_a_pair_again_while_its_old_receiver_ends(pair, smsc):
+    bridge = pair(pair_probe_ms=0)
+    receiver = next(c for c in smsc.connections if c.bound_as == BIND_RECEIVER)
+    del smsc.handlers[BIND_TRANSCEIVER]
+    receiver.request(DELIVER_SM, receipt_body("99970000001", "Acme", "id:1 stat:DELIVRD"))
+    held = bridge.wait("DELIVER")
+    next(c for c in smsc.connections if c.bound_as == BIND_TRANSMITTER).close()
+    bridge.session_state(OP, BOUND, bind_mode=TRANSCEIVER)
+    bridge.wait("SESSION", bind_mode=RECEIVER, phase=b"draining")  # until the receipt is answered
+    smsc.handlers[BIND_TRANSCEIVER] = refusing(0x03)
+    next(c for c in smsc.connections if c.bound_as == BIND_TRANSCEIVER).close()
+    bridge.session_state(OP, BOUND, bind_mode=TRANSMITTER)
+    bound_before = len(bridge.all("HEALTH", status=1))
+    bridge.send("DELIVER_DONE", id=held["id"], status=0)
+    receiver.wait(UNBIND)
+    bridge.wait("HEALTH", status=1, count=bound_before + 1)
+    assert [k for _, k, _ in smsc.binds()].count(BIND_RECEIVER) == 2
+
+
 @pytest.mark.parametrize("configured", [True, False])
 def test_other_statuses_mean_a_pair_only_where_configured(declared, smsc, configured):
     smsc.handlers[BIND_TRANSCEIVER] = refusing(0x04)
