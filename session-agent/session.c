@@ -141,7 +141,7 @@ static void do_end_window(struct session *s)
         submits_lost(&entry, s->slot->number);
     deliver_hold_drop_bind(s->ctx->holds, &s->held);
     deliver_line_clear(&s->line);
-    submits_bind_gone(s->op->submits, s->slot);
+    submits_bind_gone(s->op->submits, s);
     session_timers_plan_window(s);
     session_timers_plan_hold(s);
 }

@@ -257,6 +257,23 @@ def test_segments_go_over_one_bind_in_order(bound, smsc):
         assert texts == sorted(texts)
 
 
+def test_segments_of_a_lost_bind_go_over_another(bound, smsc):
+    first = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: first.append(c) if not first else smsc.answer(c, p)
+    bridge = bound(binds=2, window_size=1)
+    bridge.wait("CREDIT", slots=4)
+    key = bridge.key()
+    parts = [key.__class__(*key[:3], n, 0) for n in range(1, 4)]
+    bridge.send_batch(*[record("SUBMIT", operator_id=OP, key=k, segments=3, not_after_ms=now_ms() + 60000,
+                               context=b"\x01", body=submit_body()) for k in parts])
+    wait_for(lambda: first, 5, "the first segment is at the MNO")
+    smsc.handlers[BIND_TRANSCEIVER] = lambda c, p: smsc.answer(c, p, 0x08)
+    first[0].close()
+    assert bridge.outcome(parts[0])["kind"] == UNKNOWN
+    for k in parts[1:]:
+        assert bridge.outcome(k)["kind"] == ACCEPTED
+
+
 # --- unknown ------------------------------------------------------------------------------------
 
 
