@@ -4,6 +4,8 @@
 
 #include "common/str.h"
 
+#include "proto/host_port.h"
+#include "proto/ipc.h"
 #include "proto/json_tlvs.h"
 
 #include "bridge/operator_members.h"
@@ -88,26 +90,19 @@ static bool read_shift_tables(const struct json *value, struct operator_settings
     return true;
 }
 
-static bool is_host_port(struct bytes text)
-{
-    const char *s = (const char *)text.data;
-    const char *colon = memrchr(s, ':', text.len);
-    uint64_t port;
-    if (!colon || colon == s || memchr(s, ',', text.len) || memchr(s, ' ', text.len))
-        return false;
-    return str_parse_u64(colon + 1, (size_t)(s + text.len - colon - 1), 1, UINT16_MAX, &port);
-}
-
 static bool read_hosts(const struct json *value, struct operator_settings *s, const char **wrong_r)
 {
     char joined[1024];
     struct str_out out = str_out(joined, sizeof(joined));
-    *wrong_r = "wanted is an array of \"host:port\", at most 1023 characters together";
-    if (json_type(value) != JSON_ARRAY)
+    *wrong_r = "wanted is an array of at most 16 \"host:port\", at most 1023 characters together";
+    _Static_assert(IPC_HOSTS_MAX == 16, "the text says so");
+    if (json_type(value) != JSON_ARRAY || json_count(value) > IPC_HOSTS_MAX)
         return false;
     for (const struct json *item = json_child(value, NULL); item; item = json_child(value, item)) {
         struct bytes text;
-        if (!json_string(item, &text) || text.len == 0 || !is_host_port(text))
+        struct host_port parsed;
+        if (!json_string(item, &text) ||
+            !host_port_parse((const char *)text.data, text.len, &parsed))
             return false;
         str_puts(&out, out.len ? "," : "");
         str_put(&out, (const char *)text.data, text.len);

@@ -12,6 +12,7 @@
 #define IPC_MINOR 3
 
 #define IPC_OPERATOR_ID_SIZE 16
+#define IPC_HOSTS_MAX 16 /* of OPERATOR.hosts */
 
 /* What identifies a submit_sm through every death and redelivery. */
 struct ipc_key {

@@ -5,6 +5,8 @@
 #include "common/log.h"
 #include "common/str.h"
 
+#include "proto/uuid.h"
+
 #include "session-agent/bridge_records.h"
 #include "session-agent/operators.h"
 #include "session-agent/session.h"
@@ -42,12 +44,25 @@ HANDLER(declare)
     return true;
 }
 
+/* It costs only that operator, which stays as it was: the others of the declaration can send. */
+static void refuse_operator(const struct ipc_operator *record, const char *why)
+{
+    struct uuid id;
+    char text[UUID_TEXT_SIZE];
+    memcpy(id.octets, record->operator_id, UUID_SIZE);
+    uuid_format(&id, text);
+    log_error("what the bridge declares of an operator is refused", LOG_STR("operatorId", text),
+              LOG_STR("reason", why));
+}
+
 HANDLER(operator)
 {
     DECODE(operator);
     struct operator_config *config = operator_config_create(&record, error_r, error_size);
-    if (!config)
-        return false;
+    if (!config) {
+        refuse_operator(&record, error_r);
+        return true;
+    }
     if (r->ctx->draining)
         operator_config_destroy(&config);
     else

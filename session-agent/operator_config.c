@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/str.h"
+#include "proto/host_port.h"
 #include "proto/smpp.h"
 
 #include "session-agent/operator_config.h"
@@ -100,28 +101,6 @@ static bool copy_texts(const struct ipc_operator *record, struct operator_config
     return true;
 }
 
-bool operator_config_parse_host(const char *text, size_t len, struct operator_host *host_r)
-{
-    const char *end = text + len;
-    const char *colon = end;
-    while (colon > text && colon[-1] != ':')
-        colon--;
-    if (colon == text)
-        return false;
-    uint64_t port;
-    const char *host = text;
-    size_t host_len = (size_t)(colon - 1 - text);
-    if (host_len >= 2 && host[0] == '[' && host[host_len - 1] == ']') {
-        host++;
-        host_len -= 2;
-    }
-    if (!host_len || !str_parse_u64(colon, (size_t)(end - colon), 1, UINT16_MAX, &port))
-        return false;
-    host_r->host = copy_text(host, host_len);
-    host_r->port = (uint16_t)port;
-    return true;
-}
-
 static bool copy_hosts(struct bytes hosts, struct operator_config *config, struct str_out *error)
 {
     if (!hosts.len)
@@ -131,14 +110,17 @@ static bool copy_hosts(struct bytes hosts, struct operator_config *config, struc
     while (at < end) {
         const char *comma = memchr(at, ',', (size_t)(end - at));
         const char *stop = comma ? comma : end;
-        if (config->host_count == OPERATOR_CONFIG_MAX_HOSTS ||
-            !operator_config_parse_host(at, (size_t)(stop - at),
-                                        &config->hosts[config->host_count])) {
+        struct host_port parsed;
+        if (config->host_count == IPC_HOSTS_MAX ||
+            !host_port_parse(at, (size_t)(stop - at), &parsed)) {
             str_putf(error, "hosts: at most %d of host:port, separated by commas, are wanted",
-                     OPERATOR_CONFIG_MAX_HOSTS);
+                     IPC_HOSTS_MAX);
             return false;
         }
-        config->host_count++;
+        config->hosts[config->host_count++] = (struct operator_host){
+            .host = copy_text((const char *)parsed.host.data, parsed.host.len),
+            .port = parsed.port,
+        };
         at = comma ? comma + 1 : end;
     }
     return true;

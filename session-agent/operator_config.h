@@ -7,7 +7,6 @@
 
 #include "proto/ipc.h"
 
-#define OPERATOR_CONFIG_MAX_HOSTS 16
 #define OPERATOR_CONFIG_MAX_PAIR_ON 16
 
 struct operator_host {
@@ -30,7 +29,7 @@ struct operator_config {
     char *system_type, *address_range;
     uint8_t addr_ton, addr_npi;
     char *local_address; /* "" : the kernel chooses */
-    struct operator_host hosts[OPERATOR_CONFIG_MAX_HOSTS];
+    struct operator_host hosts[IPC_HOSTS_MAX];
     size_t host_count;
     uint32_t pair_on[OPERATOR_CONFIG_MAX_PAIR_ON];
     size_t pair_on_count;
@@ -48,9 +47,5 @@ struct operator_config *operator_config_create(const struct ipc_operator *record
 void operator_config_destroy(struct operator_config **config);
 /* Is the status of a refused bind_transceiver one that means "use transmitter and receiver"? */
 bool operator_config_pairs_on(const struct operator_config *config, uint32_t status);
-
-/* "host:port" or "[v6]:port"; false when it is neither. The host is the caller's to free. */
-bool operator_config_parse_host(const char *text, size_t len,
-                                struct operator_host *host_r) MUST_CHECK;
 
 #endif

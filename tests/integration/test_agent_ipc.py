@@ -111,7 +111,6 @@ def test_a_newer_minor_and_unknown_records_are_welcome(agent, bound, smsc):
     (lambda b: b.send_batch(record("PACE", operator_id=OP)[:-2]), "cut short"),
     (lambda b: b.send_batch(record("HELLO", major=1, role=2)), "second HELLO"),
     (lambda b: b.send_batch(struct.pack(">HHI", 24, 0, 3) + b"abc"), "malformed"),
-    (lambda b: b.declare((OP, {"window_size": 0})), "window_size 0"),
 ])
 def test_a_wrong_bridge_costs_its_pipe_and_no_bind(agent, bound, smsc, harm, word):
     bridge = bound()
@@ -121,6 +120,19 @@ def test_a_wrong_bridge_costs_its_pipe_and_no_bind(agent, bound, smsc, harm, wor
     again = attach_again(agent, smsc, bridge)
     assert again.outcome(again.submit(OP))["kind"] == ACCEPTED
     assert len(smsc.connections) == 1
+
+
+def test_a_wrong_declaration_costs_its_operator_and_no_pipe(agent, bound, smsc):
+    """Many operators stand in one declaration: one that is wrong may not keep the others from sending."""
+    bridge = bound()
+    new, other = operator_id(2), operator_id(3)
+    bridge.credentials[other] = {"port": smsc.port}
+    bridge.declare((OP, {"window_size": 0}), (new, {"hosts": ",".join(["127.0.0.1:1"] * 17)}), (other, {}))
+    bridge.session_state(other, STATE_BOUND)
+    agent.wait_line("window_size 0", timeout=5)
+    agent.wait_line("hosts: at most 16", timeout=5)
+    assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
+    assert not bridge.all("SESSION", operator_id=new) and len(smsc.connections) == 2
 
 
 def test_records_of_an_attachment_that_is_over_are_not_heard(bound, smsc):

@@ -10,6 +10,8 @@
 #include "bridge/operator_settings.h"
 
 #define ID "5a5a0000-0000-4000-8000-000000000001"
+#define HOSTS4 "\"h:1\",\"h:2\",\"[::1]:3\",\"h:4\""
+#define HOSTS16 HOSTS4 "," HOSTS4 "," HOSTS4 "," HOSTS4
 #define ID2 "5a5a0000-0000-4000-8000-000000000002"
 
 static struct operator_settings defaults(void)
@@ -155,6 +157,9 @@ static void test_wrong(void **state)
         {ONE("\"pairOn\":\"0x0D\""), "pairOn"},
         {ONE("\"hosts\":[\"nowhere\"]"), "hosts"},
         {ONE("\"hosts\":[\"a:0\"]"), "hosts"},
+        {ONE("\"hosts\":[\"[]:1\"]"), "hosts"},
+        {ONE("\"hosts\":[\"a b:1\"]"), "hosts"},
+        {ONE("\"hosts\":[" HOSTS16 ",\"h:1\"]"), "hosts: wanted is an array of at most 16"},
         {ONE("\"statusClasses\":{\"0x45\":\"often\"}"), "statusClasses"},
         {ONE("\"statusClasses\":{\"0x00\":\"retry\"}"), "statusClasses"},
         {ONE("\"shiftTables\":[\"klingon\"]"), "shiftTables"},

@@ -137,11 +137,11 @@ static void at_most_sixteen_hosts(void **state)
     char error[200];
     char hosts[256] = "h:1";
     struct ipc_operator r = good();
-    for (int i = 1; i < OPERATOR_CONFIG_MAX_HOSTS; i++)
+    for (int i = 1; i < IPC_HOSTS_MAX; i++)
         strcat(hosts, ",h:1");
     r.hosts = text(hosts);
     struct operator_config *c = create(&r, error);
-    assert_int_equal(c->host_count, OPERATOR_CONFIG_MAX_HOSTS);
+    assert_int_equal(c->host_count, IPC_HOSTS_MAX);
     operator_config_destroy(&c);
     strcat(hosts, ",h:1");
     r.hosts = text(hosts);
