@@ -41,6 +41,7 @@ struct agent_link {
 
     enum link_state state;
     uint8_t agent_instance[16];
+    unsigned agent_minor;
     uint32_t attachment;
     uint64_t next_in, next_out;
     mono_t last_heard;
@@ -191,6 +192,7 @@ static bool hear_hello(struct agent_link *link, struct bytes body)
         return false;
     }
     memcpy(link->agent_instance, hello.instance, sizeof(link->agent_instance));
+    link->agent_minor = hello.minor;
     return true;
 }
 
@@ -377,6 +379,11 @@ bool agent_link_is_attached(const struct agent_link *link)
 int64_t agent_link_silent_ms(const struct agent_link *link)
 {
     return mono_diff_ms(clock_mono(), link->last_heard);
+}
+
+unsigned agent_link_agent_minor(const struct agent_link *link)
+{
+    return link->agent_minor;
 }
 
 const uint8_t *agent_link_agent_instance(const struct agent_link *link)

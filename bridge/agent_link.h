@@ -35,6 +35,7 @@ void agent_link_destroy(struct agent_link **link);
 bool agent_link_is_attached(const struct agent_link *link); /* and listed */
 /* How long nothing was heard from the agent. */
 int64_t agent_link_silent_ms(const struct agent_link *link);
+unsigned agent_link_agent_minor(const struct agent_link *link);          /* of its IPC version */
 const uint8_t *agent_link_agent_instance(const struct agent_link *link); /* 16 octets; NULL: none */
 
 /* Records are appended between begin and end; batches are flushed at the turn's end, sooner when

@@ -112,6 +112,7 @@ struct mt_pull {
     uint32_t left; /* messages it may still bring */
 };
 #define MT_PULLS_MAX 2
+#define MT_BINDS_MAX 32 /* BINDS' bound */
 
 struct mt_operator {
     struct mt_path *path;
@@ -133,11 +134,11 @@ struct mt_operator {
     struct timer pull_timer;
     uint64_t pending; /* in the stream, as the last message said */
 
-    mono_t rebound_at;     /* last REBIND that a refusal asked for */
-    int64_t ack_wait_ms;   /* of the consumer; 0: not known yet */
-    mono_t unable_since;   /* failover: no bind can transmit since; 0: one can */
-    bool backup_has_pulls; /* somebody pulls from the backup's consumer */
-    bool is_ending;        /* bound again: copies that have begun are finished first */
+    mono_t rebound_at[MT_BINDS_MAX]; /* by bind: last REBIND that a refusal asked for */
+    int64_t ack_wait_ms;             /* of the consumer; 0: not known yet */
+    mono_t unable_since;             /* failover: no bind can transmit since; 0: one can */
+    bool backup_has_pulls;           /* somebody pulls from the backup's consumer */
+    bool is_ending;                  /* bound again: copies that have begun are finished first */
     bool barrier_out;
     struct timer barrier_timer;
     struct mt_consumer *consumer;

@@ -160,17 +160,24 @@ static void send_again(struct mt_segment *s, int64_t after_ms)
     counters_of(mt)->retries++;
 }
 
-static void rebind(struct mt_operator *mo, const char *why)
+/* An agent before 1.4 rebinds all of the operator's binds at each word. */
+static void rebind(struct mt_operator *mo, uint8_t bind, const char *why)
 {
-    enum { AT_MOST_EVERY_MS = 60000 };
+    enum { AT_MOST_EVERY_MS = 60000, SINCE_MINOR = 4 };
+    struct agent_link *link = mo->path->with.link;
     mono_t now = loop_now(mo->path->with.loop);
-    if (mo->rebound_at.ns && mono_diff_ms(now, mo->rebound_at) < AT_MOST_EVERY_MS)
+    unsigned index = agent_link_agent_minor(link) >= SINCE_MINOR ? bind : 0;
+    if (index >= MT_BINDS_MAX)
         return;
-    mo->rebound_at = now;
-    struct ipc_rebind record = {.reason = {(const uint8_t *)why, strlen(why)}};
+    mono_t *last = &mo->rebound_at[index];
+    if (last->ns && mono_diff_ms(now, *last) < AT_MOST_EVERY_MS)
+        return;
+    *last = now;
+    struct ipc_rebind record = {.reason = {(const uint8_t *)why, strlen(why)},
+                                .bind_plus_1 = (uint8_t)(bind + 1)};
     memcpy(record.operator_id, mo->op->id, sizeof(record.operator_id));
-    ipc_put_rebind(agent_link_begin(mo->path->with.link), &record);
-    agent_link_end(mo->path->with.link);
+    ipc_put_rebind(agent_link_begin(link), &record);
+    agent_link_end(link);
 }
 
 static void refused(struct mt_segment *s, const struct ipc_outcome *r)
@@ -194,7 +201,7 @@ static void refused(struct mt_segment *s, const struct ipc_outcome *r)
     if (d.throttle && !r->known)
         tps_throttled(mo->path->with.tps, mo->op);
     if (d.rebind)
-        rebind(mo, c.status.name);
+        rebind(mo, r->bind, c.status.name);
     if (mt->end || d.verdict != RETRY_AGAIN) {
         end_by_segment(s, d.verdict == RETRY_EXPIRE ? MT_END_EXPIRED : MT_END_REJECTED, r->status,
                        c.status.name);

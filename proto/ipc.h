@@ -9,7 +9,7 @@
 #include "common/buf.h"
 
 #define IPC_MAJOR 1
-#define IPC_MINOR 3
+#define IPC_MINOR 4
 
 #define IPC_OPERATOR_ID_SIZE 16
 #define IPC_HOSTS_MAX 16 /* of OPERATOR.hosts */

@@ -104,8 +104,9 @@ HANDLER(rebind)
     DECODE(rebind);
     char reason[201];
     struct agent_operator *op = operators_find(r->operators, record.operator_id);
+    int bind = record.bind_plus_1 ? record.bind_plus_1 - 1 : OPERATOR_ALL_BINDS;
     if (op)
-        operator_rebind(op, reason_text(record.reason, reason, sizeof(reason)));
+        operator_rebind(op, bind, reason_text(record.reason, reason, sizeof(reason)));
     return true;
 }
 

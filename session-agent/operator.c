@@ -86,10 +86,10 @@ void operator_end(struct agent_operator *op, const char *reason)
     operator_touch_because(op, reason);
 }
 
-void operator_rebind(struct agent_operator *op, const char *reason)
+void operator_rebind(struct agent_operator *op, int bind, const char *reason)
 {
     for (uint32_t i = 0; i < op->slot_count; i++) {
-        if (op->slots[i])
+        if (op->slots[i] && (bind == OPERATOR_ALL_BINDS || op->slots[i]->number == bind))
             bind_slot_rebind(op->slots[i], reason);
     }
     operator_touch_because(op, reason);

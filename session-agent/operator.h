@@ -14,6 +14,7 @@
 #include "session-agent/operator_config.h"
 
 #define OPERATOR_ID_TEXT 37 /* with NUL */
+#define OPERATOR_ALL_BINDS (-1)
 
 struct operators;
 struct submits;
@@ -69,8 +70,8 @@ void operator_destroy(struct agent_operator **op);
 void operator_retune(struct agent_operator *op, struct operator_config *config);
 /* To end: queued submits are given back, binds drain and unbind. */
 void operator_end(struct agent_operator *op, const char *reason);
-/* Drains, unbinds and binds again, with fresh credentials. */
-void operator_rebind(struct agent_operator *op, const char *reason);
+/* Drains, unbinds and binds again, with fresh credentials: one bind, or OPERATOR_ALL_BINDS. */
+void operator_rebind(struct agent_operator *op, int bind, const char *reason);
 /* Everything is closed at once, for a process that must go. */
 void operator_cut(struct agent_operator *op, const char *reason);
 /* It ends, and all of its binds are gone. */

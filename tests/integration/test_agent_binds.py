@@ -298,6 +298,20 @@ def test_fewer_and_more_binds_live(declared, smsc):
     wait_for(lambda: bridge.last("CREDIT")["slots"] == 400, 5, "credit of two")
 
 
+def test_one_bind_is_rebound_or_all(declared, smsc):
+    bridge = declared(binds=2)
+    for n in range(2):
+        bridge.session_state(OP, BOUND, bind=n)
+    bridge.send("REBIND", operator_id=OP, reason="this one", bind_plus_1=2)
+    bridge.wait("SESSION", bind=1, phase=b"rebind_unbinding")
+    smsc.wait_bound(after=2)
+    assert sum(c.count(UNBIND) for c in smsc.connections) == 1
+    assert not bridge.all("SESSION", bind=0, phase=b"rebind_unbinding")
+    bridge.session_state(OP, BOUND, bind=1)
+    bridge.send("REBIND", operator_id=OP, reason="all of them")
+    wait_for(lambda: sum(c.count(UNBIND) for c in smsc.connections) == 3, 5, "both unbind")
+
+
 def test_window_and_timers_change_without_a_rebind(declared, smsc):
     bridge = declared()
     bridge.session_state(OP, BOUND)

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from harness.process import wait_for
-from harness.smsc import RESP, SUBMIT_SM, Smsc, pdu
+from harness.smsc import RESP, SUBMIT_SM, UNBIND, Smsc, pdu
 from harness.stack import now_iso
 
 FAST = {"RECONNECT_MIN_MS": 200, "RECONNECT_MAX_MS": 800, "SUBMIT_TIMEOUT_MS": 1500}
@@ -108,12 +108,15 @@ def test_a_permanent_refusal_of_a_segment_names_it(scripted, smsc):
 
 
 def test_a_bind_that_is_no_good_is_made_anew(scripted, smsc):
-    stack = scripted()
+    stack = scripted(binds=2)
+    wait_for(lambda: len([r for r in stack.bridge.sessions() if r["state"] == "BOUND"]) == 2, 10, "both are bound")
     refuse(smsc, 0x04)
     stack.send(1)
     stack.wait_acknowledged()
     assert len(smsc.submits()) == 2
-    assert len(smsc.binds()) == 2
+    (refused,) = [c for c in smsc.connections if any(p is smsc.submits()[0] for p in c.received)]
+    assert [c for c in smsc.connections if c.count(UNBIND)] == [refused], "the other one stays"
+    assert len(smsc.binds()) == 3
 
 
 def test_a_lost_connection_is_resubmitted_at_once_and_only_once(scripted, smsc):
