@@ -9,6 +9,7 @@
 #define LOOK_AGAIN_MS 60000 /* while refused: have the credentials changed? */
 #define ALREADY_BOUND_MIN_MS 30000
 #define ALREADY_BOUND_MAX_MS (5 * 60 * 1000)
+#define STANDS_AFTER_MS 60000 /* or one enquire_link interval, if that is shorter */
 #define OUTPUT_HIGH_WATER (256 * 1024)
 #define OUTPUT_MAX (1024 * 1024) /* then the MNO does not read: the connection ends */
 
@@ -160,7 +161,7 @@ void session_attempt_use_pair(struct session *s)
 
 void session_attempt_succeeded(struct session *s)
 {
-    backoff_reset(&s->reconnect);
+    s->bound_at = clock_mono();
     backoff_reset(&s->auth);
     backoff_reset(&s->already_bound);
     s->first_host = 0;
@@ -181,6 +182,11 @@ static void wait_next(struct session *s, struct backoff *backoff, int64_t min_ms
 void session_attempt_back_off(struct session *s)
 {
     const struct operator_config *config = s->op->config;
+    int64_t stood_ms = s->bound_at.ns ? mono_diff_ms(clock_mono(), s->bound_at) : 0;
+    s->bound_at = (mono_t){0};
+    /* A bind that is lost as soon as it is made is one more failure. */
+    if (stood_ms >= (int64_t)min_u64(config->enquire_link_interval_ms, STANDS_AFTER_MS))
+        backoff_reset(&s->reconnect);
     wait_next(s, &s->reconnect, config->reconnect_min_ms, config->reconnect_max_ms);
 }
 

@@ -81,7 +81,7 @@ enum session_event {
     X(ASK_CREDENTIALS, "ask_credentials")                                                          \
     X(CONNECT, "connect")                                                                          \
     X(SEND_BIND, "send_bind")                                                                      \
-    X(ENTER_BOUND, "enter_bound") /* heartbeat starts, backoff forgets, submits flow */            \
+    X(ENTER_BOUND, "enter_bound") /* heartbeat starts, submits flow */                             \
     X(SEND_UNBIND, "send_unbind")                                                                  \
     X(TIME_BIND, "time_bind") /* starts the bind timer */                                          \
     X(TIME_DRAIN, "time_drain")                                                                    \

@@ -48,7 +48,8 @@ struct session {
     uint32_t first_host, host;       /* index into: the credentials' own, then config->hosts */
     uint32_t bind_sequence;
     struct backoff reconnect, auth, already_bound;
-    bool looks; /* the ticket is for a look at refused credentials, not for an attempt */
+    mono_t bound_at; /* 0: not since the last wait */
+    bool looks;      /* the ticket is for a look at refused credentials, not for an attempt */
     uint8_t refused_digest[CRYPTO_DIGEST_SIZE];
     struct timer look_again; /* whether credentials that were refused have changed */
 

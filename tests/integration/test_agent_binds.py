@@ -178,10 +178,16 @@ def test_a_bind_that_ends_at_once_is_no_tight_loop(declared, smsc):
         smsc.answer(c, p)
         c.close()
     smsc.handlers[BIND_TRANSCEIVER] = brief
-    declared(reconnect_min_ms=400)
-    wait_for(lambda: len(smsc.binds()) >= 4, 10, "four binds")
+    declared(reconnect_min_ms=300, reconnect_max_ms=60000, enquire_link_interval_ms=400)
+    wait_for(lambda: len(smsc.binds()) >= 3, 10, "three binds")
+    del smsc.handlers[BIND_TRANSCEIVER]
+    c = smsc.wait_bound(after=3)
     times = [t for _, _, t in smsc.binds()]
-    assert all(b - a >= 0.4 for a, b in zip(times, times[1:]))
+    assert all(b - a >= pause for a, b, pause in zip(times, times[1:], (0.3, 0.6, 1.2))), "slower each time"
+    ended = c.wait(ENQUIRE_LINK).at
+    c.close()
+    smsc.wait_bound(after=4)
+    assert smsc.binds()[-1][2] - ended < 2.4, "one that stood makes them short again"
 
 
 @pytest.mark.parametrize("how", ["generic_nack", "resp with body"])
