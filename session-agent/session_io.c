@@ -37,7 +37,7 @@ void session_io_close(struct session *s)
     timer_stop(&s->heartbeat_timer);
     framer_reset(&s->framer);
     transport_destroy(&s->transport);
-    s->submit_unflushed = false;
+    s->submit_unflushed = s->path_held = false;
 }
 
 bool session_io_read_empty(const struct session *s)
