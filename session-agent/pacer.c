@@ -17,7 +17,7 @@ struct pacer {
     uint32_t limit;     /* per second */
     uint64_t count;     /* writes so far: the newest entry is count − 1 */
     uint64_t oldest;    /* the first entry that the ring still holds */
-    uint64_t flushed;   /* entries before this one have their final stamp */
+    uint32_t unflushed; /* handed over and not in the log yet */
     struct loan *loans; /* a ring as well, by `by`; NULL until the first */
     uint64_t loan_count;
     uint64_t lent; /* tokens of all loans */
@@ -93,19 +93,23 @@ static bool is_anything_lent(const struct pacer *p, int64_t at)
     return p->loan_count > 0 && loan(p, p->loan_count - 1)->by > at - PACER_WINDOW_NS;
 }
 
-/* The hard rule alone: the earliest time, not before `at`, at which one more may be written. */
+/* The hard rule alone: the earliest time, not before `at`, at which one more may be written. What
+ * is not flushed is taken to be so at `at`. */
 static int64_t allowed_at(const struct pacer *p, int64_t at)
 {
     int64_t t = at > p->silent_until ? at : p->silent_until;
+    if (p->unflushed >= p->limit)
+        return t + PACER_WINDOW_NS;
+    uint32_t most = p->limit - p->unflushed;
     if (!is_anything_lent(p, t)) {
-        if (p->count < p->oldest + p->limit)
+        if (p->count < p->oldest + most)
             return t;
-        int64_t free_at = *entry(p, p->count - p->limit) + PACER_WINDOW_NS;
+        int64_t free_at = *entry(p, p->count - most) + PACER_WINDOW_NS;
         return free_at > t ? free_at : t;
     }
     /* Writes and loans leave the window in the order of their times. */
     uint64_t write = first_write(p, t), lending = first_loan(p, t);
-    while (p->count - write + lent_since(p, lending) >= p->limit) {
+    while (p->count - write + lent_since(p, lending) >= most) {
         bool is_write = write < p->count &&
                         (lending == p->loan_count || *entry(p, write) <= loan(p, lending)->by);
         INVARIANT(is_write || lending < p->loan_count);
@@ -141,7 +145,7 @@ void pacer_set_limit(struct pacer *p, uint32_t per_second, mono_t now)
     /* A ring smaller than the window's content would forget writes that a later, higher limit has
      * to count. */
     uint64_t keep_from = first_write(p, now.ns);
-    uint64_t size = max_u64(p->count - keep_from, limit);
+    uint64_t size = max_u64(p->count - keep_from + p->unflushed, limit);
     if (size != p->size && size > 0)
         resize(p, (uint32_t)size, keep_from);
     /* The schedule keeps its phase; only a step to a much higher rate must not wait for the end of
@@ -167,29 +171,36 @@ int64_t pacer_next_ns(const struct pacer *p, mono_t now)
     return at > now.ns ? at - now.ns : 0;
 }
 
-void pacer_charge(struct pacer *p, mono_t now)
+void pacer_charge(struct pacer *p, uint32_t n, mono_t now)
 {
-    if (!p->size)
+    if (n > 0 && !p->size)
         resize(p, 1, p->count);
-    if (p->count - p->oldest == p->size)
-        p->oldest++;
-    *entry(p, p->count) = now.ns;
-    p->count++;
+    for (; n > 0; n--) {
+        if (p->count - p->oldest == p->size)
+            p->oldest++;
+        *entry(p, p->count) = now.ns;
+        p->count++;
+    }
 }
 
 void pacer_wrote(struct pacer *p, mono_t now)
 {
     INVARIANT(p->limit > 0 && now.ns >= allowed_at(p, now.ns));
-    pacer_charge(p, now);
+    p->unflushed++;
     int64_t earliest = now.ns - PACER_CATCH_UP_NS;
     p->due = (p->due > earliest ? p->due : earliest) + PACER_PERIOD_NS / p->limit;
 }
 
-void pacer_flushed(struct pacer *p, mono_t now)
+void pacer_take_over(struct pacer *p, uint32_t n)
 {
-    for (uint64_t n = max_u64(p->flushed, p->oldest); n < p->count; n++)
-        *entry(p, n) = now.ns;
-    p->flushed = p->count;
+    p->unflushed += n;
+}
+
+void pacer_flushed(struct pacer *p, uint32_t n, mono_t now)
+{
+    INVARIANT(n <= p->unflushed);
+    p->unflushed -= n;
+    pacer_charge(p, n, now);
 }
 
 /* --- loans --- */
@@ -202,7 +213,7 @@ static bool is_log_of_loans_full(const struct pacer *p, mono_t now)
 
 bool pacer_lend(struct pacer *p, mono_t now, int64_t span_ns, struct pacer_loan *loan_r)
 {
-    if (!p->limit || is_log_of_loans_full(p, now))
+    if (!p->limit || p->unflushed > 0 || is_log_of_loans_full(p, now))
         return false;
     int64_t from = now.ns + PACER_LOAN_LEAD_NS;
     from = from > p->due ? from : p->due;

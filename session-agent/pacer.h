@@ -49,13 +49,16 @@ uint32_t pacer_limit(const struct pacer *p);
 
 /* How long from now until the next submit_sm may be written: 0: now; PACER_NEVER: paused. */
 int64_t pacer_next_ns(const struct pacer *p, mono_t now);
-/* One was handed to the output buffer. Only after pacer_next_ns() said 0 for this `now`. */
+/* One was handed to an output buffer. Only after pacer_next_ns() said 0 for this `now`. Until it is
+ * flushed it counts in every window. */
 void pacer_wrote(struct pacer *p, mono_t now);
-/* One was written at `now` that nobody had a token for: it counts all the same. */
-void pacer_charge(struct pacer *p, mono_t now);
-/* What was handed over since the last call has reached the socket only now: its stamps become
- * `now`. Call after each flush, with the clock read after it. */
-void pacer_flushed(struct pacer *p, mono_t now);
+/* `n` more are to be flushed that were written with tokens of others, and will count here. */
+void pacer_take_over(struct pacer *p, uint32_t n);
+/* `n` of those that were handed over have left, with `now` as their stamp. Call after each flush,
+ * with the clock read after it. */
+void pacer_flushed(struct pacer *p, uint32_t n, mono_t now);
+/* `n` were written at `now` that nobody had a token for: they count all the same. */
+void pacer_charge(struct pacer *p, uint32_t n, mono_t now);
 
 /* Tokens that another instance may use at any time in [from, by). */
 struct pacer_loan {
@@ -63,7 +66,8 @@ struct pacer_loan {
     uint32_t tokens;
 };
 /* Lends the next tokens of the schedule, those of some milliseconds together, PACER_LOAN_LEAD_NS
- * ahead. False: none is due within `span_ns` after that. */
+ * ahead. False: none is due within `span_ns` after that, or something is not flushed yet: when it
+ * counts is not known. */
 bool pacer_lend(struct pacer *p, mono_t now, int64_t span_ns, struct pacer_loan *loan_r) MUST_CHECK;
 
 #endif

@@ -45,8 +45,10 @@ enum ipc_bind_mode session_mode(const struct session *session);
 uint32_t session_room(const struct session *session);
 uint32_t session_window_limit(const struct session *session);
 uint32_t session_window_used(const struct session *session);
-/* The kernel has sent all that was written to it (as far as it was held back at a flush). */
-bool session_path_is_sent(struct session *s);
+/* What was written over it and has not left. */
+struct tokens_unsent *session_unsent(struct session *session);
+/* Does the kernel hold back what was written? Else it is flushed by now, and is told so. */
+bool session_is_held(struct session *session, mono_t now);
 /* May a submit_sm with this body go out, given what TCP has not had acknowledged yet? (design.md,
  * "TPS": no burst shall leave a stalled path at once.) `per_second` is the pacer's limit. */
 bool session_path_is_clear(struct session *session, size_t body_len, uint32_t per_second,

@@ -12,6 +12,7 @@
 #include "session-agent/heartbeat.h"
 #include "session-agent/operator.h"
 #include "session-agent/session.h"
+#include "session-agent/tokens.h"
 #include "session-agent/window.h"
 
 #define SESSION_REASON_SIZE 128
@@ -66,6 +67,7 @@ struct session {
     mono_t path_looked_at;
     size_t path_unacked;
     uint32_t path_min_rtt_us;
+    struct tokens_unsent unsent;
     bool path_held; /* the kernel held back what was flushed last */
 
     /* What is unanswered. */

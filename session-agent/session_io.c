@@ -38,6 +38,7 @@ void session_io_close(struct session *s)
     framer_reset(&s->framer);
     transport_destroy(&s->transport);
     s->submit_unflushed = s->path_held = false;
+    submits_flushed(s->op->submits, &s->unsent, clock_mono());
 }
 
 bool session_io_read_empty(const struct session *s)
@@ -126,7 +127,10 @@ static void on_flushed(void *arg, mono_t now)
     struct session *s = arg;
     s->path_held = (s->submit_unflushed || s->path_held) && transport_unsent(s->transport) > 0;
     s->submit_unflushed = false;
-    submits_flushed(s->op->submits, now, !s->path_held);
+    if (s->path_held)
+        submits_held(s->op->submits, &s->unsent);
+    else
+        submits_flushed(s->op->submits, &s->unsent, now);
 }
 
 static void on_closed(void *arg, const char *reason)

@@ -25,15 +25,25 @@ uint32_t session_window_used(const struct session *s)
     return window_used(s->window);
 }
 
-bool session_path_is_sent(struct session *s)
+struct tokens_unsent *session_unsent(struct session *s)
 {
-    s->path_held = s->path_held && transport_unsent(s->transport) > 0;
-    return !s->path_held;
+    return &s->unsent;
+}
+
+bool session_is_held(struct session *s, mono_t now)
+{
+    if (s->path_held && transport_unsent(s->transport) == 0) {
+        s->path_held = false;
+        submits_flushed(s->op->submits, &s->unsent, now);
+    }
+    return s->path_held;
 }
 
 bool session_path_is_clear(struct session *s, size_t body_len, uint32_t per_second, mono_t now)
 {
     size_t octets = SMPP_HEADER_SIZE + body_len;
+    if (s->path_held)
+        return false;
     if (mono_diff_ns(now, s->path_looked_at) >= PATH_LOOK_NS) {
         s->path_unacked = transport_unacked(s->transport);
         s->path_min_rtt_us = transport_min_rtt_us(s->transport);

@@ -7,7 +7,6 @@
 #include "session-agent/operator.h"
 #include "session-agent/session.h"
 #include "session-agent/submits.h"
-#include "session-agent/tokens.h"
 
 #define CLEAR_LOOK_MS 2 /* a stalled path is looked at again after this */
 
@@ -19,8 +18,7 @@ struct submits {
     struct timer wake; /* a token, a retry that is due, an expiry */
     uint32_t pace;     /* the bridge's word; the credentials may lower it until its next one */
     bool paced;
-    bool held;         /* the kernel has not sent what was written */
-    bool path_stalled; /* a submit that was ready waits for TCP's acknowledgements */
+    bool path_stalled; /* a session waits for its kernel or for TCP's acknowledgements */
     uint32_t using_credit;
 };
 
@@ -80,11 +78,15 @@ void submits_grant(struct submits *s, const struct ipc_grant *record)
     lending_grant(s->lending, record);
 }
 
-void submits_flushed(struct submits *s, mono_t now, bool sent)
+void submits_flushed(struct submits *s, struct tokens_unsent *unsent, mono_t now)
 {
-    s->held = s->held || !sent;
-    if (!s->held)
-        tokens_flushed(s->tokens, now);
+    tokens_flushed(s->tokens, unsent, now);
+}
+
+void submits_held(struct submits *s, struct tokens_unsent *unsent)
+{
+    tokens_held(s->tokens, unsent);
+    timer_start_ms(&s->wake, CLEAR_LOOK_MS);
 }
 
 void submits_bind_gone(struct submits *s, const void *bind)
@@ -333,7 +335,7 @@ static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
     if (m->session) /* a late answer to the attempt before is not waited for any more */
         session_forget_submit(m->session, m);
     ledger_mark_handed(s->op->ctx->ledger, m->entry);
-    tokens_wrote(s->tokens, now);
+    tokens_wrote(s->tokens, session_unsent(slot->main), now);
     session_send_submit(slot->main, m);
     return true;
 }
@@ -405,28 +407,25 @@ static void plan_wake(struct submits *s, mono_t now, int64_t token_wait_ns)
         timer_start_at(&s->wake, at);
 }
 
-/* False: the kernel still holds back what was written. */
-static bool is_sent(struct submits *s, mono_t now)
+/* True: the kernel still holds back what was written somewhere. */
+static bool is_any_held(struct submits *s, mono_t now)
 {
-    for (uint32_t i = 0; s->held && i < s->op->slot_count; i++) {
+    bool held = false;
+    for (uint32_t i = 0; i < s->op->slot_count; i++) {
         struct bind_slot *slot = s->op->slots[i];
-        if (slot && slot->main && !session_path_is_sent(slot->main))
-            return false;
+        held |= slot && slot->main && session_is_held(slot->main, now);
     }
-    if (s->held)
-        tokens_flushed(s->tokens, now);
-    s->held = false;
-    return true;
+    return held;
 }
 
 void submits_pump(struct submits *s)
 {
     mono_t now = clock_mono();
     int64_t wait_ns = 0;
-    s->path_stalled = !is_sent(s, now);
+    s->path_stalled = is_any_held(s, now);
     if (submit_queue_count(s->queue) > 0)
         expire(s, clock_wall_ms());
-    while (!s->path_stalled && submit_queue_has_ready(s->queue, now) && has_room(s)) {
+    while (submit_queue_has_ready(s->queue, now) && has_room(s)) {
         wait_ns = tokens_next_ns(s->tokens, now);
         if (wait_ns > 0 || !hand_one(s, now))
             break;

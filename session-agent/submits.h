@@ -8,6 +8,7 @@
 
 #include "session-agent/agent_context.h"
 #include "session-agent/submit_queue.h"
+#include "session-agent/tokens.h"
 #include "session-agent/window.h"
 
 struct agent_operator;
@@ -59,9 +60,11 @@ void submits_pump(struct submits *s);
 bool submits_is_idle(const struct submits *s);
 /* Everything queued goes back to the bridge as UNSENT. */
 void submits_give_back(struct submits *s);
-/* A session's bytes reached the socket; `sent`: and left it. What the kernel holds back would come
- * in one burst: nothing more is written before it is gone, and it counts from then on. */
-void submits_flushed(struct submits *s, mono_t now, bool sent);
+/* What a session wrote has left it. */
+void submits_flushed(struct submits *s, struct tokens_unsent *unsent, mono_t now);
+/* The kernel holds it back and would send it in one burst: it counts when it is gone, and before
+ * that nothing more is written over that session. */
+void submits_held(struct submits *s, struct tokens_unsent *unsent);
 /* What stuck to this bind may go over any other. */
 void submits_bind_gone(struct submits *s, const void *bind);
 

@@ -12,10 +12,7 @@ struct tokens {
     struct rate_meter *meter;
     uint64_t waits, lent;
     int64_t waited_second; /* the last one that is counted in `waits` */
-    /* Written with a borrowed token and not flushed yet, and the first send-by among them. */
-    uint32_t unflushed;
-    int64_t unflushed_by;
-    int64_t second; /* for which these two stand: */
+    int64_t second;        /* for which these two stand: */
     uint64_t used_before;
     uint32_t used_last_second;
 };
@@ -79,30 +76,36 @@ static void turn_second(struct tokens *t, mono_t now)
     t->second = second;
 }
 
-void tokens_wrote(struct tokens *t, mono_t now)
+void tokens_wrote(struct tokens *t, struct tokens_unsent *u, mono_t now)
 {
-    rate_meter_note(t->meter, now);
     turn_second(t, now);
     if (!t->borrowed.count || borrowed_next_ns(&t->borrowed, now) > 0) {
         pacer_wrote(t->pacer, now);
+        u->own++;
         return;
     }
     int64_t by = borrowed_use(&t->borrowed, now);
-    if (t->unflushed == 0 || by < t->unflushed_by)
-        t->unflushed_by = by;
-    t->unflushed++;
+    if (u->borrowed == 0 || by < u->by)
+        u->by = by;
+    u->borrowed++;
 }
 
-void tokens_flushed(struct tokens *t, mono_t now)
+void tokens_flushed(struct tokens *t, struct tokens_unsent *u, mono_t now)
 {
-    pacer_flushed(t->pacer, now);
+    pacer_flushed(t->pacer, u->own, now);
     /* Its lender may have used it again by now: it is taken from our own share as well. */
-    while (t->unflushed > 0 && now.ns >= t->unflushed_by) {
-        pacer_charge(t->pacer, now);
-        t->unflushed--;
-    }
-    t->unflushed = 0;
-    pacer_flushed(t->pacer, now);
+    if (now.ns >= u->by)
+        pacer_charge(t->pacer, u->borrowed, now);
+    for (uint32_t n = u->own + u->borrowed; n > 0; n--)
+        rate_meter_note(t->meter, now);
+    *u = (struct tokens_unsent){0};
+}
+
+void tokens_held(struct tokens *t, struct tokens_unsent *u)
+{
+    pacer_take_over(t->pacer, u->borrowed);
+    u->own += u->borrowed;
+    u->borrowed = 0;
 }
 
 bool tokens_lend(struct tokens *t, mono_t now, int64_t span_ns, struct pacer_loan *loan_r)

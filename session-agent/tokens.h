@@ -23,10 +23,17 @@ uint32_t tokens_per_second(const struct tokens *t);
 /* How long from now until the next submit_sm may be written: 0: now; TOKENS_NEVER: there is no
  * share, and no loan yet. Ask only when one is ready to go: an answer above 0 is a wait. */
 int64_t tokens_next_ns(struct tokens *t, mono_t now);
-/* One was handed to the output buffer. Only after tokens_next_ns() said 0 for this `now`. */
-void tokens_wrote(struct tokens *t, mono_t now);
-/* What was handed over since the last call has reached the socket only now. */
-void tokens_flushed(struct tokens *t, mono_t now);
+/* What was written over one connection and is not known to have left. */
+struct tokens_unsent {
+    uint32_t own, borrowed;
+    int64_t by; /* the first send-by among those borrowed */
+};
+/* One was handed to an output buffer. Only after tokens_next_ns() said 0 for this `now`. */
+void tokens_wrote(struct tokens *t, struct tokens_unsent *u, mono_t now);
+/* It has left only now; nothing is unsent there any more. */
+void tokens_flushed(struct tokens *t, struct tokens_unsent *u, mono_t now);
+/* It will take a while: what was borrowed is likely to leave after its send-by. */
+void tokens_held(struct tokens *t, struct tokens_unsent *u);
 
 /* Lends tokens that are due within `span_ns`; false: none. */
 bool tokens_lend(struct tokens *t, mono_t now, int64_t span_ns,

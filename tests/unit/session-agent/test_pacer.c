@@ -52,7 +52,7 @@ static void write_all_allowed(struct run *r)
         return;
     if (r->flush_ns)
         r->now += chance_below(&r->chance, r->flush_ns);
-    pacer_flushed(r->pacer, (mono_t){r->now});
+    pacer_flushed(r->pacer, (uint32_t)(count - first), (mono_t){r->now});
     for (size_t i = first; i < count; i++)
         times[i] = r->now; /* all reach the socket together */
 }
@@ -249,10 +249,51 @@ static void a_slow_flush_counts_from_its_end(void **state)
     pacer_set_limit(p, 1, at_ms(0));
     assert_int_equal(pacer_next_ns(p, at_ms(2000)), 0);
     pacer_wrote(p, at_ms(2000));
-    pacer_flushed(p, at_ms(2500));
-    assert_int_equal(pacer_next_ns(p, at_ms(2500)), PACER_WINDOW_NS);
-    pacer_flushed(p, at_ms(3000)); /* nothing new: no change */
-    assert_int_equal(pacer_next_ns(p, at_ms(2500)), PACER_WINDOW_NS);
+    assert_int_equal(pacer_next_ns(p, at_ms(4000)), PACER_WINDOW_NS); /* it may leave any time */
+    pacer_flushed(p, 1, at_ms(4500));
+    assert_int_equal(pacer_next_ns(p, at_ms(4500)), PACER_WINDOW_NS);
+    pacer_flushed(p, 0, at_ms(5000)); /* nothing new: no change */
+    assert_int_equal(pacer_next_ns(p, at_ms(4500)), PACER_WINDOW_NS);
+    pacer_destroy(&p);
+}
+
+/* Two binds: what one of them holds back takes nothing from the other but its own number, and
+ * counts when it leaves. */
+static void what_is_held_back_counts_alone(void **state)
+{
+    (void)state;
+    struct run r = start(100);
+    run_until(&r, START_NS + 2 * NS_PER_S);
+    uint32_t held = 0;
+    for (; held < 5; held++) {
+        r.now += pacer_next_ns(r.pacer, (mono_t){r.now});
+        pacer_wrote(r.pacer, (mono_t){r.now});
+    }
+    int64_t from = r.now;
+    run_until(&r, from + 5 * NS_PER_S);
+    double rate = rate_between(from + NS_PER_S, from + 5 * NS_PER_S);
+    assert_true(rate > 92 && rate <= 95);
+    pacer_flushed(r.pacer, held, (mono_t){r.now});
+    for (; held > 0; held--) {
+        limits[count] = r.limit;
+        times[count++] = r.now;
+    }
+    run_until(&r, r.now + 3 * NS_PER_S);
+    check_hard_rule();
+    assert_true(rate_between(r.now - 2 * NS_PER_S, r.now) >= 97);
+    pacer_destroy(&r.pacer);
+}
+
+static void nothing_is_lent_while_something_is_held_back(void **state)
+{
+    (void)state;
+    struct pacer *p = pacer_create(at_ms(0));
+    struct pacer_loan loan;
+    pacer_set_limit(p, 100, at_ms(0));
+    pacer_wrote(p, at_ms(2000));
+    assert_false(pacer_lend(p, at_ms(2000), 100 * NS_PER_MS, &loan));
+    pacer_flushed(p, 1, at_ms(2100));
+    assert_true(pacer_lend(p, at_ms(2100), 100 * NS_PER_MS, &loan));
     pacer_destroy(&p);
 }
 
@@ -269,6 +310,8 @@ int main(void)
         cmocka_unit_test(random_limits_keep_the_rule),
         cmocka_unit_test(a_raise_takes_effect_at_once),
         cmocka_unit_test(a_slow_flush_counts_from_its_end),
+        cmocka_unit_test(what_is_held_back_counts_alone),
+        cmocka_unit_test(nothing_is_lent_while_something_is_held_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

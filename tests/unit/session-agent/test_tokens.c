@@ -71,9 +71,10 @@ static void deliver(void)
 
 static void write_allowed(struct instance *in)
 {
+    struct tokens_unsent unsent = {0};
     while (in->backlog && tokens_next_ns(in->tokens, (mono_t){w.now}) == 0) {
-        tokens_wrote(in->tokens, (mono_t){w.now});
-        tokens_flushed(in->tokens, (mono_t){w.now});
+        tokens_wrote(in->tokens, &unsent, (mono_t){w.now});
+        tokens_flushed(in->tokens, &unsent, (mono_t){w.now});
         in->backlog--;
         w.times[w.count++] = w.now;
     }
@@ -186,10 +187,30 @@ static void a_late_flush_is_charged(void **state)
     struct pacer_loan loan = {at_ms(5000).ns, at_ms(5015).ns, 1};
     tokens_borrow(t, at_ms(4950), &loan);
     assert_int_equal(tokens_next_ns(t, at_ms(5000)), 0);
-    tokens_wrote(t, at_ms(5000));
-    tokens_flushed(t, at_ms(5100)); /* after its send-by */
+    struct tokens_unsent unsent = {0};
+    tokens_wrote(t, &unsent, at_ms(5000));
+    tokens_flushed(t, &unsent, at_ms(5100)); /* after its send-by */
     assert_int_equal(tokens_next_ns(t, at_ms(5100)), PACER_WINDOW_NS);
     assert_int_equal(tokens_counts(t, at_ms(5100)).borrowed, 1);
+    tokens_destroy(&t);
+}
+
+static void what_is_held_back_is_ours_at_once(void **state)
+{
+    (void)state;
+    struct tokens *t = tokens_create(at_ms(0));
+    tokens_set_limit(t, 1, at_ms(0));
+    struct pacer_loan loan = {at_ms(5000).ns, at_ms(5015).ns, 1};
+    struct tokens_unsent unsent = {0};
+    tokens_borrow(t, at_ms(4950), &loan);
+    tokens_wrote(t, &unsent, at_ms(5000));
+    assert_int_equal(tokens_next_ns(t, at_ms(5000)), 0); /* the own one is there yet */
+    tokens_held(t, &unsent);
+    assert_true(tokens_next_ns(t, at_ms(5000)) > 0);
+    assert_int_equal(tokens_counts(t, at_ms(5000)).peak, 0);
+    tokens_flushed(t, &unsent, at_ms(6000));
+    assert_int_equal(tokens_next_ns(t, at_ms(6000)), PACER_WINDOW_NS);
+    assert_int_equal(tokens_counts(t, at_ms(6000)).peak, 1);
     tokens_destroy(&t);
 }
 
@@ -199,11 +220,13 @@ static void waits_are_seconds(void **state)
     struct tokens *t = tokens_create(at_ms(0));
     tokens_set_limit(t, 1000, at_ms(0));
     uint32_t written = 0;
+    struct tokens_unsent unsent = {0};
     for (int64_t ms = 1999; ms < 12000; ms++) {
         while (tokens_next_ns(t, at_ms(ms)) == 0) {
-            tokens_wrote(t, at_ms(ms));
+            tokens_wrote(t, &unsent, at_ms(ms));
             written++;
         }
+        tokens_flushed(t, &unsent, at_ms(ms));
     }
     struct tokens_counts counts = tokens_counts(t, at_ms(12000));
     assert_true(written > 9000);
@@ -220,6 +243,7 @@ int main(void)
         cmocka_unit_test(even_spacing_with_loans),
         cmocka_unit_test(never_more_whatever_happens),
         cmocka_unit_test(a_late_flush_is_charged),
+        cmocka_unit_test(what_is_held_back_is_ours_at_once),
         cmocka_unit_test(waits_are_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,49 @@
+"""The agent's pacer, between a scripted bridge and a scripted MNO."""
+import socket
+import threading
+
+import pytest
+
+from harness.fake_bridge import ACCEPTED, operator_id, submit_body
+from harness.process import wait_for
+from harness.smsc import BIND_TRANSCEIVER, SUBMIT_SM, Smsc
+
+OP = operator_id(1)
+TPS_PEAK = 18
+
+
+@pytest.fixture
+def narrow():
+    """An MNO whose sockets take little."""
+    smsc = Smsc()
+    smsc.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    yield smsc
+    smsc.close()
+
+
+def test_a_bind_that_is_not_read_costs_the_other_nothing(declared, narrow):
+    """Two binds; the kernel holds back what was written over one of them."""
+    pace, gate = 40, threading.Event()
+
+    def bind(c, p):
+        narrow.answer(c, p)
+        if c is narrow.connections[0]:
+            gate.wait(30)  # its thread reads nothing any more
+
+    narrow.handlers[BIND_TRANSCEIVER] = bind
+    bridge = declared(binds=2)
+    bridge.credentials[OP] = {"port": narrow.port}
+    bridge.send("REBIND", operator_id=OP, reason="to the narrow one")
+    bridge.send("PACE", operator_id=OP, per_second=pace)
+    wait_for(lambda: sum(1 for c in narrow.connections if c.bound_as) == 2, 10, "two binds")
+    bridge.wait("CREDIT", slots=400)
+    stopped, other = narrow.connections
+    keys = [bridge.submit(OP, body=submit_body() + b"\x04\x24\x40\x00" + b"x" * 0x4000) for _ in range(5 * pace)]
+    wait_for(lambda: other.count(SUBMIT_SM) >= 4 * pace, 20, "the other one goes on")
+    assert stopped.count(SUBMIT_SM) == 0
+    gate.set()
+    for key in keys:
+        assert bridge.outcome(key)["kind"] == ACCEPTED
+    assert len(narrow.submits()) == 5 * pace and stopped.count(SUBMIT_SM) > 0
+    bridge.wait("STATS", since=len(bridge.records))
+    assert 0 < bridge.stats(OP)[TPS_PEAK] <= pace
