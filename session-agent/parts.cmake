@@ -22,5 +22,6 @@ add_library(session-agent-parts STATIC
   ${CMAKE_SOURCE_DIR}/session-agent/tcp_socket.c
   ${CMAKE_SOURCE_DIR}/session-agent/tokens.c
   ${CMAKE_SOURCE_DIR}/session-agent/transport.c
+  ${CMAKE_SOURCE_DIR}/session-agent/under_way.c
   ${CMAKE_SOURCE_DIR}/session-agent/window.c)
 target_link_libraries(session-agent-parts PUBLIC common proto PkgConfig::LIBUV OpenSSL::SSL OpenSSL::Crypto)

@@ -13,6 +13,7 @@
 #include "session-agent/operator.h"
 #include "session-agent/session.h"
 #include "session-agent/tokens.h"
+#include "session-agent/under_way.h"
 #include "session-agent/window.h"
 
 #define SESSION_REASON_SIZE 128
@@ -65,7 +66,7 @@ struct session {
     uint32_t peer_unbind_sequence; /* of the MNO's */
     bool submit_unflushed;         /* a submit_sm of this turn is in the output */
     mono_t path_looked_at;
-    size_t path_unacked;
+    struct under_way under_way;
     uint32_t path_min_rtt_us;
     struct tokens_unsent unsent;
     bool path_held; /* the kernel held back what was flushed last */

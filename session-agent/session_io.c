@@ -39,6 +39,7 @@ void session_io_close(struct session *s)
     transport_destroy(&s->transport);
     s->submit_unflushed = s->path_held = false;
     submits_flushed(s->op->submits, &s->unsent, clock_mono());
+    under_way_free(&s->under_way);
 }
 
 bool session_io_read_empty(const struct session *s)
@@ -127,6 +128,7 @@ static void on_flushed(void *arg, mono_t now)
     struct session *s = arg;
     s->path_held = (s->submit_unflushed || s->path_held) && transport_unsent(s->transport) > 0;
     s->submit_unflushed = false;
+    under_way_flushed(&s->under_way, transport_handed(s->transport));
     if (s->path_held)
         submits_held(s->op->submits, &s->unsent);
     else

@@ -3,7 +3,8 @@
 #include "session-agent/submits.h"
 
 /* What lies unacknowledged in TCP would, after a stall, reach the MNO as one burst that breaks
- * the limit there: at most the path's round trip and this much more may be under way. */
+ * the limit there: at most the path's round trip and this much more may be under way. It is more
+ * than the 40 ms for which a peer's TCP may put off an acknowledgement. */
 #define PATH_SLACK_US 50000
 #define PATH_LOOK_NS (NS_PER_MS / 2) /* the kernel is asked at most that often */
 
@@ -39,26 +40,23 @@ bool session_is_held(struct session *s, mono_t now)
     return s->path_held;
 }
 
-bool session_path_is_clear(struct session *s, size_t body_len, uint32_t per_second, mono_t now)
+bool session_path_is_clear(struct session *s, uint32_t per_second, mono_t now)
 {
-    size_t octets = SMPP_HEADER_SIZE + body_len;
     if (s->path_held)
         return false;
     if (mono_diff_ns(now, s->path_looked_at) >= PATH_LOOK_NS) {
-        s->path_unacked = transport_unacked(s->transport);
+        under_way_acked(&s->under_way, transport_acked(s->transport));
         s->path_min_rtt_us = transport_min_rtt_us(s->transport);
         s->path_looked_at = now;
     }
-    if (s->path_unacked == 0)
-        return true;
-    uint64_t under_way_us = s->path_min_rtt_us + (uint64_t)PATH_SLACK_US;
-    uint64_t pdus = under_way_us * per_second / 1000000;
-    return s->path_unacked + octets <= max_u64(pdus, 1) * octets;
+    uint64_t us = s->path_min_rtt_us + (uint64_t)PATH_SLACK_US;
+    uint64_t most = (us * per_second + 999999) / 1000000;
+    return under_way_count(&s->under_way) < max_u64(most, 1);
 }
 
 void session_send_submit(struct session *s, struct submit *submit)
 {
-    s->path_unacked += SMPP_HEADER_SIZE + submit->body_len;
+    under_way_wrote(&s->under_way);
     s->submit_unflushed = true;
     send_submit_sm(s, submit);
 }

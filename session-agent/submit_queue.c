@@ -204,13 +204,6 @@ void submit_queue_retry(struct submit_queue *q, struct submit_item *item, mono_t
     heap_add(&q->due, &item->due, due.ns);
 }
 
-void submit_queue_put_back(struct submit_queue *q, struct submit_item *item)
-{
-    INVARIANT(!submit_queue_is_waiting(item));
-    heap_add(&q->expiry, &item->expiry, item->not_after_ms);
-    make_ready(q, item);
-}
-
 /* --- out --- */
 
 void submit_queue_remove(struct submit_queue *q, struct submit_item *item)

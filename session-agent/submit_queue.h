@@ -51,8 +51,6 @@ void submit_queue_add(struct submit_queue *q, struct submit_item *item, const st
                       uint8_t segments, uint8_t lane, int64_t not_after_ms);
 /* A taken item waits until `due` and then goes to the front of its lane. */
 void submit_queue_retry(struct submit_queue *q, struct submit_item *item, mono_t due);
-/* A taken item could not be handed over after all: to the front of its lane at once. */
-void submit_queue_put_back(struct submit_queue *q, struct submit_item *item);
 
 /* The next item that may go over this bind now (retries that are due included), taken out; NULL:
  * none. `bind` is only compared. */

@@ -320,18 +320,18 @@ static void expire(struct submits *s, int64_t wall_ms)
     }
 }
 
-/* Takes what may go over the slot now: nothing, when all that is ready belongs to other binds. */
+/* Takes what may go over the slot now: nothing, when its path is stalled or all that is ready
+ * belongs to other binds. */
 static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
 {
+    if (!session_path_is_clear(slot->main, tokens_per_second(s->tokens), now)) {
+        s->path_stalled = true;
+        return false;
+    }
     struct submit_item *item = submit_queue_take(s->queue, slot->main, now);
     if (!item)
         return false;
     struct submit *m = from_item(item);
-    if (!session_path_is_clear(slot->main, m->body_len, tokens_per_second(s->tokens), now)) {
-        s->path_stalled = true;
-        submit_queue_put_back(s->queue, item);
-        return false;
-    }
     if (m->session) /* a late answer to the attempt before is not waited for any more */
         session_forget_submit(m->session, m);
     ledger_mark_handed(s->op->ctx->ledger, m->entry);

@@ -32,6 +32,7 @@ struct transport {
     unsigned address_count, next_address;
     mono_t connect_deadline;
     struct tcp_link *link;
+    uint64_t handed; /* octets, to the link */
     struct crypto_tls *tls;
     struct timer timer; /* of the phase */
     struct loop_hook begin, flush;
@@ -141,12 +142,18 @@ static void on_link_drained(void *arg)
         t->events.writable(t->events.arg);
 }
 
+static int send_to_link(struct transport *t, const void *data, size_t len, bool secret)
+{
+    t->handed += len;
+    return tcp_link_send(t->link, data, len, secret);
+}
+
 static int send_tls_output(struct transport *t)
 {
     struct bytes output = crypto_tls_output(t->tls);
     if (!output.len)
         return 0;
-    int status = tcp_link_send(t->link, output.data, output.len, false);
+    int status = send_to_link(t, output.data, output.len, false);
     crypto_tls_output_taken(t->tls);
     return status;
 }
@@ -166,7 +173,7 @@ static int flush_output(struct transport *t)
         }
         status = send_tls_output(t);
     } else if (t->out_len) {
-        status = tcp_link_send(t->link, t->out, t->out_len, t->out_secret);
+        status = send_to_link(t, t->out, t->out_len, t->out_secret);
     }
     release_output(t);
     if (status == 0)
@@ -518,6 +525,17 @@ static int socket_of(const struct transport *t)
 size_t transport_unacked(const struct transport *t)
 {
     return output_size(t) + tcp_socket_unacked(socket_of(t));
+}
+
+uint64_t transport_handed(const struct transport *t)
+{
+    return t->handed;
+}
+
+uint64_t transport_acked(const struct transport *t)
+{
+    uint64_t unacked = transport_unacked(t) - t->out_len;
+    return t->handed > unacked ? t->handed - unacked : 0;
 }
 
 size_t transport_unsent(const struct transport *t)

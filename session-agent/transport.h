@@ -76,7 +76,11 @@ bool transport_is_writable(const struct transport *t);
 
 /* Bytes that the peer's TCP has not acknowledged, those still in our own output included. */
 size_t transport_unacked(const struct transport *t);
-/* Of these, what has not left this machine: in our output, or held back by the kernel. */
+/* Octets handed to the socket so far, and those of them that the peer's TCP has acknowledged. */
+uint64_t transport_handed(const struct transport *t);
+uint64_t transport_acked(const struct transport *t);
+/* Of those unacknowledged, what has not left this machine: in our output, or held back by the
+ * kernel. */
 size_t transport_unsent(const struct transport *t);
 /* The path's minimum round trip as TCP measured it; 0: not known yet. */
 uint32_t transport_min_rtt_us(const struct transport *t);

@@ -47,3 +47,29 @@ def test_a_bind_that_is_not_read_costs_the_other_nothing(declared, narrow):
     assert len(narrow.submits()) == 5 * pace and stopped.count(SUBMIT_SM) > 0
     bridge.wait("STATS", since=len(bridge.records))
     assert 0 < bridge.stats(OP)[TPS_PEAK] <= pace
+
+
+def put_acknowledgements_off(mno):
+    """As the kernel does by itself where a connection talks both ways; it forgets what it was told here."""
+    try:
+        while not mno.closed.wait(0.003):
+            mno.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+    except OSError:
+        pass
+
+
+@pytest.mark.timing
+def test_a_slow_pace_waits_for_no_acknowledgement(declared, smsc):
+    """Until an MNO answers, the acknowledgement is left to TCP, which takes 40 ms for it."""
+    pace, count = 30, 240
+    smsc.handlers[SUBMIT_SM] = None
+    bridge = declared(window_size=500)
+    bridge.send("PACE", operator_id=OP, per_second=pace)
+    mno = smsc.wait_bound()
+    bridge.wait("CREDIT", slots=1000)
+    threading.Thread(target=put_acknowledgements_off, args=(mno,), daemon=True).start()
+    for n in range(count):  # of all sizes
+        bridge.submit(OP, body=submit_body(b"x" * (n * 37 % 160)))
+    wait_for(lambda: len(smsc.submits()) == count, 20, "all are sent")
+    times = [p.at for p in smsc.submits()][pace:]
+    assert (len(times) - 1) / (times[-1] - times[0]) >= 0.97 * pace

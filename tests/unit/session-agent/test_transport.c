@@ -60,10 +60,13 @@ static void bytes_go_both_ways(void **state)
     transport_write(o.transport, "", 0);
     transport_write_secret(o.transport, "world", 5);
     assert_int_equal(transport_unacked(o.transport), 11);
+    assert_int_equal(transport_handed(o.transport), 0);
     peer_read(o.loop, fd, got, 11);
     assert_memory_equal(got, "hello world", 11);
     assert_int_equal(o.flushes, 1); /* one write a turn */
+    assert_int_equal(transport_handed(o.transport), 11);
     OWNER_WAIT(&o, transport_unacked(o.transport) == 0);
+    assert_int_equal(transport_acked(o.transport), 11);
     assert_true(transport_min_rtt_us(o.transport) < 1000000);
     peer_write(fd, "answer", 6);
     OWNER_WAIT(&o, o.got_len == 6);
