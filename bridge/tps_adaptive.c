@@ -1,7 +1,8 @@
 /*
  * Additive increase, multiplicative decrease. It climbs fast up to nine tenths of the rate that was
  * refused, and carefully beyond, so that an operator that takes less than it promised is asked at
- * its limit rather than over it; what it refused is forgotten after a while.
+ * its limit rather than over it; what it refused is forgotten after a while. While its answers are
+ * slow it does not climb at all.
  */
 #include "bridge/tps_adaptive.h"
 
@@ -19,6 +20,7 @@ enum {
     LATENCY_EVERY_MS = 2000,
     RISE_AFTER_MS = 500,
     FORGET_REFUSAL_MS = 10000,
+    FORGET_LATENCY_MS = 10000, /* nothing was answered for so long */
     BASE_MS = 30000,
     MIN_ANSWERS = 20,
 };
@@ -94,14 +96,29 @@ static void turn_base(struct tps_adaptive *a, mono_t now)
     a->next_base = 0;
 }
 
+static void note_answers(struct tps_adaptive *a, mono_t now)
+{
+    if (a->heard != a->answers) {
+        a->heard = a->answers;
+        a->heard_at = now;
+    } else if (mono_diff_ms(now, a->heard_at) > FORGET_LATENCY_MS) {
+        a->latency = 0;
+    }
+    turn_base(a, now);
+}
+
+static bool is_slow(const struct tps_adaptive *a)
+{
+    return a->latency >= slow_factor * a->base + slow_surplus_us;
+}
+
 static bool check_latency(struct tps_adaptive *a, mono_t now)
 {
-    turn_base(a, now);
-    if (a->answers < MIN_ANSWERS || a->latency < slow_factor * a->base + slow_surplus_us)
+    if (a->answers - a->judged < MIN_ANSWERS || !is_slow(a))
         return false;
     if (a->slowed_at.ns && mono_diff_ms(now, a->slowed_at) < LATENCY_EVERY_MS)
         return false;
-    a->answers = 0;
+    a->judged = a->answers;
     return slow_down(a, decrease_by_latency, now);
 }
 
@@ -109,9 +126,10 @@ bool tps_adaptive_tick(struct tps_adaptive *a, mono_t now)
 {
     double seconds = (double)mono_diff_ns(now, a->risen_at) / (double)NS_PER_S;
     a->risen_at = now;
+    note_answers(a, now);
     if (check_latency(a, now))
         return true;
-    if (!tps_adaptive_is_slowed(a) || mono_diff_ms(now, a->slowed_at) < RISE_AFTER_MS)
+    if (!tps_adaptive_is_slowed(a) || is_slow(a) || mono_diff_ms(now, a->slowed_at) < RISE_AFTER_MS)
         return false;
     if (mono_diff_ms(now, a->slowed_at) > FORGET_REFUSAL_MS)
         a->refused_at = 0;

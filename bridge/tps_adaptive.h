@@ -16,7 +16,9 @@ struct tps_adaptive {
     /* Answer times, microseconds. */
     double latency, base, next_base; /* smoothed; least of this and of the last half minute */
     mono_t base_since;
-    unsigned answers; /* since the last look */
+    uint64_t answers, judged; /* all; those before the last slow-down for latency */
+    uint64_t heard;           /* answers at the last tick that found new ones, which was: */
+    mono_t heard_at;
 };
 
 void tps_adaptive_init(struct tps_adaptive *a, mono_t now);

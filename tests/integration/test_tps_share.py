@@ -139,6 +139,26 @@ def test_an_operator_that_takes_less_than_it_promised(make_stack):
     assert stack.bridge.metric("smpp_connector_tps_throttle_total") >= stats["submits_throttled"] * 0.9
 
 
+def test_an_operator_whose_answers_get_slow(make_stack):
+    """No refusal: it is slowed down by its answers' time alone, and does not climb before they are fast again."""
+    stack = make_stack(tps=40, bridge_settings={"WINDOW_SIZE": "200"}).start()
+    effective = lambda: stack.bridge.metric("smpp_connector_tps_effective")  # noqa: E731
+    stack.send(1500)
+    wait_for(lambda: stack.mno.stats()["submits_accepted"] > 40, 20, "it sends at its limit", 0.05)
+    assert effective() == 40
+    stack.mno.control("set latency-ms 1500")
+    told = [40]
+
+    def falls():
+        told.append(effective())
+        return told[-1] < 30
+    wait_for(falls, 30, "slower step by step", 0.1)
+    assert told == sorted(told, reverse=True)
+    assert stack.mno.stats()["submits_throttled"] == 0
+    stack.mno.control("set latency-ms 0")
+    wait_for(lambda: effective() == 40, 20, "at its limit again", 0.1)
+
+
 def why(bridge, oid):
     return bridge.json(f"/sessions/{oid}")["notSendingBecause"]
 

@@ -116,9 +116,31 @@ static void test_answers_that_slow_down(void **state)
         tps_adaptive_answered(&a, 3000000);
         if (ms % TICK_MS == 0)
             (void)tps_adaptive_tick(&a, at(ms));
-        least = tps_adaptive_rate(&a) < least ? tps_adaptive_rate(&a) : least;
+        assert_true(tps_adaptive_rate(&a) <= least); /* no climbing meanwhile */
+        least = tps_adaptive_rate(&a);
     }
-    assert_true(least < 95);
+    assert_in_range(least, 55, 66); /* four or five steps */
+    for (int64_t ms = 15000; ms < 20000; ms += 10) {
+        tps_adaptive_answered(&a, 50000);
+        if (ms % TICK_MS == 0)
+            (void)tps_adaptive_tick(&a, at(ms));
+    }
+    assert_int_equal(tps_adaptive_rate(&a), 100);
+}
+
+static void test_slow_answers_are_forgotten_in_silence(void **state)
+{
+    (void)state;
+    struct tps_adaptive a = adaptive(100);
+    for (int64_t ms = 0; ms < 10000; ms += 10) {
+        tps_adaptive_answered(&a, ms < 1000 ? 50000 : 3000000);
+        if (ms % TICK_MS == 0)
+            (void)tps_adaptive_tick(&a, at(ms));
+    }
+    pass(&a, 10000, 19000);
+    assert_true(tps_adaptive_is_slowed(&a));
+    pass(&a, 19000, 25000);
+    assert_false(tps_adaptive_is_slowed(&a));
 }
 
 static void test_always_slow_is_not_slow(void **state)
@@ -142,6 +164,7 @@ int main(void)
         cmocka_unit_test(test_at_least_one),
         cmocka_unit_test(test_finds_what_the_operator_takes),
         cmocka_unit_test(test_answers_that_slow_down),
+        cmocka_unit_test(test_slow_answers_are_forgotten_in_silence),
         cmocka_unit_test(test_always_slow_is_not_slow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
