@@ -16,7 +16,7 @@
 #define TICK_MS 1000
 #define DRAIN_LOOK_MS 20
 #define ATTEMPTS_AT_A_TIME 32
-#define SETTLE_MS 3000 /* after the last unbind, for outcomes to be settled */
+#define SETTLE_MS 3000 /* after the last unbind, for outcomes that came of it to be settled */
 #define LAST_WORD_MS 200
 
 struct agent {
@@ -30,6 +30,7 @@ struct agent {
     struct timer drain;
     mono_t drain_end; /* whatever is not over by then is cut */
     mono_t over_at;   /* when the last bind was gone; 0: not yet */
+    bool hurry;       /* a second signal: nothing is waited for */
     bool said_gone;
 };
 
@@ -96,6 +97,12 @@ static void end_one(struct agent_operator *op, void *arg)
     operator_end(op, arg);
 }
 
+static void look_one(struct agent_operator *op, void *arg)
+{
+    (void)arg;
+    operator_check_drained(op);
+}
+
 static void say_gone(struct agent *a)
 {
     uint32_t unsettled = ledger_used(a->ctx.ledger);
@@ -115,6 +122,7 @@ static void on_drain(void *arg)
         return;
     }
     timer_start_ms(&a->drain, DRAIN_LOOK_MS);
+    operators_each(a->operators, look_one, NULL);
     if (!operators_are_over(a->operators)) {
         if (mono_reached(now, a->drain_end))
             operators_each(a->operators, cut_one, "the time to drain is over");
@@ -122,7 +130,7 @@ static void on_drain(void *arg)
     }
     if (!a->over_at.ns)
         a->over_at = now;
-    bool nobody = !bridge_link_is_attached(a->ctx.link);
+    bool nobody = a->hurry || !bridge_link_is_attached(a->ctx.link);
     if (nobody || ledger_used(a->ctx.ledger) == 0 || mono_diff_ms(now, a->over_at) >= SETTLE_MS)
         say_gone(a);
 }
@@ -133,7 +141,7 @@ static void on_terminate(void *arg, unsigned count)
     if (count > 1) {
         log_warn("a second signal: everything is cut", LOG_UINT("signals", count));
         operators_each(a->operators, cut_one, "the agent was told to hurry");
-        a->drain_end = clock_mono();
+        a->hurry = true;
         return;
     }
     log_info("the agent drains", LOG_INT("drainMs", a->settings->drain_ms));

@@ -86,6 +86,17 @@ void operator_end(struct agent_operator *op, const char *reason)
     operator_touch_because(op, reason);
 }
 
+void operator_check_drained(struct agent_operator *op)
+{
+    for (uint32_t i = 0; i < op->slot_count; i++) {
+        struct bind_slot *slot = op->slots[i];
+        if (slot && slot->main)
+            session_check_drained(slot->main);
+        if (slot && slot->receiver)
+            session_check_drained(slot->receiver);
+    }
+}
+
 void operator_rebind(struct agent_operator *op, int bind, const char *reason)
 {
     for (uint32_t i = 0; i < op->slot_count; i++) {

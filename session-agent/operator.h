@@ -70,6 +70,8 @@ void operator_destroy(struct agent_operator **op);
 void operator_retune(struct agent_operator *op, struct operator_config *config);
 /* To end: queued submits are given back, binds drain and unbind. */
 void operator_end(struct agent_operator *op, const char *reason);
+/* While it ends: whether its binds still wait for something. */
+void operator_check_drained(struct agent_operator *op);
 /* Drains, unbinds and binds again, with fresh credentials: one bind, or OPERATOR_ALL_BINDS. */
 void operator_rebind(struct agent_operator *op, int bind, const char *reason);
 /* Everything is closed at once, for a process that must go. */

@@ -13,7 +13,8 @@
 #define PEER_UNBIND_DRAIN_MS 5000 /* the MNO waits for our unbind_resp */
 #define DRAIN_RESERVE_MS 10000    /* of DRAIN_MS, for outcomes and unbinding */
 #define FINAL_DRAIN_MIN_MS 100
-#define LATE_MAX_FACTOR 4 /* late answers remembered, in windows */
+#define SETTLED_WAIT_MS 3000 /* at the end, from the last answer to unbind */
+#define LATE_MAX_FACTOR 4    /* late answers remembered, in windows */
 
 /* --- what the outside sees --- */
 
@@ -262,10 +263,23 @@ void session_raise(struct session *s, enum session_event event, const char *fmt,
         bind_slot_bound(s->slot, s);
 }
 
+/* At the end of the process the bind stands until the bridge has settled the outcomes: it can't
+ * when we are gone. */
+static bool waits_for_settled(struct session *s)
+{
+    if (!s->ctx->draining || s->state != SESSION_DRAINING ||
+        !bridge_link_is_attached(s->ctx->link) ||
+        ledger_operator_used(s->ctx->ledger, s->op->id) == 0)
+        return false;
+    if (!s->answered_at.ns)
+        s->answered_at = clock_mono();
+    return mono_diff_ms(clock_mono(), s->answered_at) < SETTLED_WAIT_MS;
+}
+
 void session_check_drained(struct session *s)
 {
     const struct deliver *d = deliver_hold_oldest(&s->held);
-    if (window_used(s->window) == 0 && (!d || d->id > s->drain_mark))
+    if (window_used(s->window) == 0 && (!d || d->id > s->drain_mark) && !waits_for_settled(s))
         session_raise(s, SESSION_EVENT_WINDOW_EMPTY, "everything is answered");
 }
 

@@ -24,6 +24,8 @@ void session_start(struct session *session);
 void session_start_with(struct session *session, const struct credentials *credentials);
 /* Drain the window, unbind, and be gone. */
 void session_end(struct session *session, const char *reason);
+/* Is there nothing left that a drain waits for? After each answer, and while the process ends. */
+void session_check_drained(struct session *session);
 /* Drain, unbind, bind again. */
 void session_rebind(struct session *session, const char *reason);
 /* At once: an unbind is written if bound, its answer not awaited. */

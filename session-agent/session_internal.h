@@ -78,6 +78,7 @@ struct session {
     struct timer hold_timer;
     uint64_t newest_deliver;  /* id of the last one held */
     uint64_t drain_mark;      /* a drain waits for those up to this id */
+    mono_t answered_at;       /* at the end: nothing was left to be answered; 0: not yet */
     struct deliver_line line; /* in front of the hold */
     struct timer line_timer;
 
@@ -93,8 +94,6 @@ struct session {
  * state, logs one line. */
 void session_raise(struct session *s, enum session_event event, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
-/* After something was answered: is this what a drain waits for? */
-void session_check_drained(struct session *s);
 void session_start_clock(struct session *s, int64_t delay_ms, enum session_event event);
 /* Its row changed. */
 void session_changed(struct session *s);

@@ -1,5 +1,7 @@
 """A process we started: its output kept, its death by pid only, its end checked."""
+import datetime
 import fcntl
+import json
 import os
 import random
 import re
@@ -32,6 +34,11 @@ def wait_for(condition, timeout=10.0, what="condition", interval=0.01):
         if time.monotonic() >= end:
             raise Deadline(f"not within {timeout} s: {what}")
         time.sleep(interval)
+
+
+def log_seconds(line):
+    """When one of our programs wrote the line, in seconds; for the time between two of them."""
+    return datetime.datetime.fromisoformat(json.loads(line)["time"].replace("Z", "+00:00")).timestamp()
 
 
 # Outside of the kernel's ephemeral range, so that no outgoing connection takes a port between our look and

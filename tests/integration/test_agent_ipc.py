@@ -10,7 +10,7 @@ import pytest
 from harness.fake_bridge import (ACCEPTED, CLOSED, EXPIRED, OPERATOR, REFUSED, SETTLED, TRANSCEIVER, UNKNOWN, UNSENT,
                                  FakeBridge, operator_id, submit_body)
 from harness.ipc import Pipe, now_ms, record
-from harness.process import Deadline, wait_for
+from harness.process import Deadline, log_seconds, wait_for
 from harness.programs import Agent
 from harness.smsc import (BIND_TRANSCEIVER, DELIVER_SM, ENQUIRE_LINK, RESP, SUBMIT_SM, UNBIND, Smsc, cstring, pdu,
                           receipt_body)
@@ -496,23 +496,31 @@ def test_sigterm_drains_and_says_gone(agent, bound, smsc):
     assert bridge.outcome(late)["kind"] == UNSENT
     smsc.answer(*kept[0])
     assert bridge.outcome(flying)["kind"] == ACCEPTED
-    smsc.connections[0].wait(UNBIND)
+    smsc.connections[0].send(pdu(ENQUIRE_LINK, 0, 77))
+    smsc.connections[0].wait(ENQUIRE_LINK | RESP, sequence=77)
+    assert smsc.connections[0].count(UNBIND) == 0, "the bind stands until the outcome is settled"
     bridge.send("SETTLED", key=flying.message())
+    smsc.connections[0].wait(UNBIND, timeout=2)
     assert bridge.wait("GONE")["unsettled"] == 0
     assert agent.wait() == 0
 
 
-def test_a_second_sigterm_hurries(agent, bound, smsc):
+@pytest.mark.parametrize("there", [False, True], ids=["no bridge", "a bridge that settles nothing"])
+def test_a_second_sigterm_hurries(agent, bound, smsc, there):
     smsc.handlers[SUBMIT_SM] = None
     bridge = bound()
     bridge.submit(OP)
     wait_for(smsc.submits, 5, "it is at the MNO")
-    bridge.die()
+    if not there:
+        bridge.die()
     agent.send_signal(15)
     agent.wait_line("drains", timeout=5)
     agent.send_signal(15)
+    hurries = agent.wait_line("a second signal")
     assert agent.wait(timeout=5) == 0
-    assert '"unsettled":1' in agent.wait_line("all is unbound")
+    over = agent.wait_line("all is unbound")
+    assert '"unsettled":1' in over
+    assert log_seconds(over) - log_seconds(hurries) < 2, "nothing was waited for"
     smsc.connections[0].wait(UNBIND)
 
 
