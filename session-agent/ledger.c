@@ -211,6 +211,11 @@ static void release_message(struct ledger *l, const struct ipc_key *message, boo
     }
 }
 
+bool ledger_is_closed(const struct ledger *l, const struct ipc_key *message)
+{
+    return ledger_keys_find(l->keys, message) == LEDGER_CLOSED;
+}
+
 enum ipc_close_verdict ledger_close(struct ledger *l, const struct ipc_key *message, uint32_t now_s,
                                     void (*gone)(void *owner, void *arg), void *arg)
 {

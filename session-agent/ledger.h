@@ -83,6 +83,9 @@ uint64_t ledger_keys_lost_early(const struct ledger *l);
 enum ledger_state ledger_find(const struct ledger *l, const struct ipc_key *key,
                               struct ledger_entry **entry_r);
 
+/* The message was closed, whatever outcomes of it are still here. */
+bool ledger_is_closed(const struct ledger *l, const struct ipc_key *message);
+
 /* A new submit, QUEUED. NULL: all entries are taken. Its key must not be known and the context no
  * longer than LEDGER_CONTEXT_MAX. */
 struct ledger_entry *ledger_add(struct ledger *l, const uint8_t operator_id[16],

@@ -243,11 +243,13 @@ void submits_retry(struct agent_context *ctx, const struct ipc_retry *r)
         ledger_key(e).attempt != r->key.attempt)
         return; /* settled or sent again meanwhile */
     struct submit *m = ledger_owner(e);
-    if (!m || m->op->ending || ctx->draining || !operator_has_lease(m->op)) {
+    bool is_closed = ledger_is_closed(ctx->ledger, &r->key);
+    if (!m || is_closed || m->op->ending || ctx->draining || !operator_has_lease(m->op)) {
         struct ipc_submit unsent = {
             .key = r->key, .segments = ledger_segments(e), .context = r->context};
         memcpy(unsent.operator_id, r->operator_id, sizeof(unsent.operator_id));
-        tell_without_entry(ctx, &unsent, IPC_OUTCOME_UNSENT, false);
+        tell_without_entry(ctx, &unsent, is_closed ? IPC_OUTCOME_CLOSED : IPC_OUTCOME_UNSENT,
+                           is_closed);
         if (m) {
             m->entry = NULL;
             submit_free(m);

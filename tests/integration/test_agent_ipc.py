@@ -210,6 +210,20 @@ def test_retry_sends_the_kept_body_as_the_next_attempt(bound, smsc):
     assert again.body == first.body and again.sequence != first.sequence and again.at - first.at >= 0.3
 
 
+def test_retry_of_a_closed_message_is_not_sent(bound, smsc):
+    """An outcome outlives CLOSE; a bridge that has lost its place must not have it sent again by RETRY."""
+    smsc.handlers[SUBMIT_SM] = lambda c, p: smsc.answer(c, p, 0x58)
+    bridge = bound()
+    key = bridge.submit(OP)
+    assert bridge.outcome(key)["kind"] == REFUSED
+    bridge.send("CLOSE", operator_id=OP, key=key.message())
+    assert bridge.wait("CLOSED", key=key.message())["verdict"] == 1
+    bridge.send("RETRY", operator_id=OP, key=key, after_ms=0, context=b"\x01second")
+    assert bridge.outcome(key, known=1)["kind"] == CLOSED
+    bridge.outcome(bridge.submit(OP))
+    assert len(smsc.submits()) == 2, "it and the other one, once each"
+
+
 def test_not_after_is_kept_and_costs_no_turn(bound, smsc):
     bridge = bound(pace=0)
     key = bridge.submit(OP, not_after_s=0.3)
