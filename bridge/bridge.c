@@ -9,8 +9,8 @@
 #include "bridge/bridge_parts.h"
 
 #define TICK_MS 200
-#define LINGER_MS 1000   /* for what is queued for NATS, at the end */
-#define LAST_WORD_MS 500 /* for DETACH to leave */
+#define LAST_WORD_MS 200 /* for DETACH to leave */
+#define JOIN_MS 100      /* for the thread that speaks with NATS */
 
 /* --- events of the parts --- */
 
@@ -37,11 +37,14 @@ static void on_record(void *arg, unsigned type, struct bytes body)
     bridge_records_take(arg, type, body);
 }
 
-/* What is queued for NATS and Redis must not get out: the process ends here and now. */
+/* What is queued for NATS and Redis must not get out: the process ends here and now. After the
+ * agent's GONE nobody else has the place, and what it left is settled. */
 static void on_detached(void *arg, const char *reason)
 {
     struct bridge *b = arg;
     b->attached = false;
+    if (b->stopping && b->agent_gone)
+        return;
     if (b->stopping) {
         bridge_drain_hurry(b);
         return;
@@ -147,7 +150,7 @@ static void on_tick(void *arg)
     timer_start_ms(&b->tick, TICK_MS);
     bridge_operators_sweep(b);
     bridge_leases_look(b);
-    bridge_drain_look(b);
+    bridge_drain_look(b); /* sooner again while it stops */
 }
 
 static const char *do_pause(void *arg, struct mno *op, bool paused)
@@ -390,7 +393,7 @@ static void destroy(struct bridge *b)
     tps_destroy(&b->tps);
     correlations_destroy(&b->correlations);
     /* After those who take back their publishes; what they queued is sent all the same. */
-    jetstream_destroy(&b->js, b->end == BRIDGE_END_FAILED || b->hurry ? 0 : LINGER_MS);
+    jetstream_destroy(&b->js, bridge_drain_linger_ms(b), JOIN_MS);
     leases_destroy(&b->leases);
     operators_destroy(&b->operators);
     agent_link_destroy(&b->link);

@@ -275,7 +275,7 @@ bool bridge_check_connections(const struct bridge_settings *settings)
         say(c, false, "%s", c->reason);
     }
     bool ok = c->ok;
-    jetstream_destroy(&c->js, 0);
+    jetstream_destroy(&c->js, 0, JETSTREAM_JOIN_MS);
     redis_destroy(&c->redis);
     operators_destroy(&c->operators);
     https_client_destroy(&c->https);

@@ -13,7 +13,7 @@
 #define SETTLING_MS 5000     /* then it is dropped with what it has */
 #define SETTLED_MS 10000     /* after it is unbound: Redis or NATS may be away */
 #define OFFER_FACTOR 3       /* × FAILOVER_AFTER_MS without a session */
-#define LET_GO_MS 2000
+#define LET_GO_MS 1000
 
 /* --- what this instance can do --- */
 

@@ -84,6 +84,10 @@ void bridge_events_stream_look(struct bridge *b);
 /* bridge_drain.c: the ways to end. */
 void bridge_drain_begin(struct bridge *b, enum bridge_end end);
 void bridge_drain_hurry(struct bridge *b);
+/* Its GONE. */
+void bridge_drain_agent_gone(struct bridge *b);
+/* At the end: how long what is queued for NATS may take to leave. */
+int64_t bridge_drain_linger_ms(const struct bridge *b);
 /* Ends the loop when nothing is waited for any more; called often. */
 void bridge_drain_look(struct bridge *b);
 

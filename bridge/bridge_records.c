@@ -140,8 +140,7 @@ DECODE(draining)
 static void on_gone(struct bridge *b, const struct ipc_gone *r)
 {
     log_info("the agent is about to exit", LOG_UINT("unsettled", r->unsettled));
-    b->agent_gone = true;
-    b->agent_gone_at = clock_mono();
+    bridge_drain_agent_gone(b);
 }
 DECODE(gone)
 

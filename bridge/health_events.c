@@ -38,6 +38,7 @@ struct health_events {
     struct operators *operators;
     struct map *queues;
     size_t pending;
+    bool agent_gone;
     struct json_emit json;
 };
 
@@ -188,7 +189,8 @@ static void pump(struct queue *q)
         return;
     }
     const struct transition *t = LIST_ENTRY(q->transitions.next, struct transition, link);
-    if (agent_link_is_attached(h->link) && voice == VOICE_OURS) {
+    bool may = h->agent_gone || agent_link_is_attached(h->link);
+    if (may && voice == VOICE_OURS) {
         struct uuid id = event_id(q, t);
         char msg_id[UUID_TEXT_SIZE];
         uuid_format(&id, msg_id);
@@ -208,6 +210,11 @@ void health_events_voice_changed(struct health_events *h, const struct mno *op)
     if (q->publish && op->voice != VOICE_OURS)
         jetstream_publish_cancel(h->js, &q->publish);
     pump(q);
+}
+
+void health_events_agent_gone(struct health_events *h)
+{
+    h->agent_gone = true;
 }
 
 static struct queue *queue_of(struct health_events *h, const uint8_t *operator_id)

@@ -23,7 +23,9 @@ void health_events_destroy(struct health_events **h);
 void health_events_note(struct health_events *h, const struct ipc_health *record);
 /* op->voice changed: what is not stored yet is looked at again. */
 void health_events_voice_changed(struct health_events *h, const struct mno *op);
-/* The agent is gone; a new one lists what is unconfirmed. */
+/* It said good-bye for good, and nobody will list these again: they are stored without telling it.
+ */
+void health_events_agent_gone(struct health_events *h);
 void health_events_forget(struct health_events *h);
 size_t health_events_pending(const struct health_events *h);
 

@@ -30,7 +30,7 @@
 #include "bridge/jetstream_trash.h"
 
 enum {
-    CONNECT_TIMEOUT_MS = 2000,
+    CONNECT_TIMEOUT_MS = JETSTREAM_JOIN_MS,
     WRITE_DEADLINE_MS = 500,
     PING_INTERVAL_MS = 5000,
     MAX_PINGS_OUT = 2,
@@ -575,7 +575,7 @@ static bool join_until(struct jetstream_link *link, mono_t deadline)
     return !failed && pthread_join(link->thread, NULL) == 0;
 }
 
-void jetstream_destroy(struct jetstream **js_ptr, int64_t linger_ms)
+void jetstream_destroy(struct jetstream **js_ptr, int64_t linger_ms, int64_t join_ms)
 {
     struct jetstream *js = *js_ptr;
     if (!js)
@@ -586,7 +586,7 @@ void jetstream_destroy(struct jetstream **js_ptr, int64_t linger_ms)
     atomic_store(&link->linger_until_ns, linger_until.ns);
     jetstream_queue_stop(js->queue);
     /* It can be within a connect to a silent server. What it still uses then is left to it. */
-    if (join_until(link, mono_add_ms(linger_until, CONNECT_TIMEOUT_MS)))
+    if (join_until(link, mono_add_ms(linger_until, join_ms)))
         link_free(&link);
     else
         pthread_detach(link->thread);

@@ -59,8 +59,11 @@ struct jetstream_events {
 int jetstream_create(struct loop *loop, const struct jetstream_options *options,
                      const struct jetstream_events *events, struct jetstream **js_r, char *error_r,
                      size_t error_size) MUST_CHECK;
-/* Sends what is queued for at most `linger_ms`, then ends. No callback runs after it. */
-void jetstream_destroy(struct jetstream **js, int64_t linger_ms);
+/* Sends what is queued for at most `linger_ms`, then ends. No callback runs after it. A thread that
+ * has not come back from nats.c `join_ms` later is left behind, with what it uses: for the end of
+ * the process. It always comes back within JETSTREAM_JOIN_MS. */
+enum { JETSTREAM_JOIN_MS = 2000 };
+void jetstream_destroy(struct jetstream **js, int64_t linger_ms, int64_t join_ms);
 bool jetstream_is_connected(const struct jetstream *js);
 
 /* Asks the consumer for `batch` messages; they come with `tag`, so that the caller keeps the sum of

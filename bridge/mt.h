@@ -184,6 +184,7 @@ struct mt_path {
 
     bool listed;   /* LIST_END came: messages may be fetched */
     bool stopping; /* SIGTERM or DRAINING: nothing is fetched or submitted any more */
+    bool agent_gone;
     uint32_t ledger_entries, ledger_reserved;
     uint16_t *references; /* of concatenations, by destination */
     uint16_t *expected;   /* submits without stored correlation, by destination */

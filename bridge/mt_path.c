@@ -58,7 +58,7 @@ static void on_tick(void *arg)
 {
     struct mt_path *path = arg;
     timer_start_ms(&path->tick, TICK_MS);
-    if (!path->listed || !agent_link_check_alive(path->with.link))
+    if (!path->listed || (!path->agent_gone && !agent_link_check_alive(path->with.link)))
         return;
     for (size_t i = 0; i < operators_count(path->with.operators); i++)
         tick_operator(operators_at(path->with.operators, i)->mt);
@@ -332,6 +332,11 @@ void mt_path_stop(struct mt_path *path)
         mt_submit_give_back(operators_at(path->with.operators, i)->mt);
 }
 
+void mt_path_agent_gone(struct mt_path *path)
+{
+    path->agent_gone = true;
+}
+
 size_t mt_path_without_outcome(const struct mt_path *path)
 {
     size_t sum = 0;
@@ -342,7 +347,17 @@ size_t mt_path_without_outcome(const struct mt_path *path)
 
 size_t mt_path_unsettled(const struct mt_path *path)
 {
-    return path->count;
+    static const enum mt_stage by_itself[] = {MT_STORING, MT_REPORTING, MT_ACK_DUE, MT_ACK_SENT};
+    static const enum mt_stage with_agent[] = {MT_AT_AGENT, MT_WAITING, MT_CLOSING};
+    size_t sum = 0;
+    for (size_t i = 0; i < operators_count(path->with.operators); i++) {
+        const struct mt_operator *mo = operators_at(path->with.operators, i)->mt;
+        for (size_t k = 0; k < ARRAY_LEN(by_itself); k++)
+            sum += mo->counts[by_itself[k]];
+        for (size_t k = 0; k < ARRAY_LEN(with_agent) && !path->agent_gone; k++)
+            sum += mo->counts[with_agent[k]];
+    }
+    return sum;
 }
 
 bool mt_path_expects(void *arg, const struct mno *op, uint64_t destination_digest)

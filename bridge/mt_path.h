@@ -60,7 +60,10 @@ void mt_path_redis_connected(struct mt_path *path);
 
 /* Nothing is fetched or submitted from now on; outcomes are still settled. */
 void mt_path_stop(struct mt_path *path);
-/* Submits without an outcome, and commands not yet settled. */
+/* It said good-bye for good: what needs nothing of it any more is settled without it. */
+void mt_path_agent_gone(struct mt_path *path);
+/* Submits without an outcome, and commands that are on their way to being settled (not those that
+ * JetStream has to deliver again, or whose rest is not sent any more). */
 size_t mt_path_without_outcome(const struct mt_path *path);
 size_t mt_path_unsettled(const struct mt_path *path);
 

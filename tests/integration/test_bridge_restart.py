@@ -3,8 +3,10 @@ notices."""
 import random
 import time
 
-from harness.process import wait_for
-from harness.smsc import SUBMIT_SM, Smsc
+import pytest
+
+from harness.process import log_seconds, wait_for
+from harness.smsc import SUBMIT_SM, UNBIND, Smsc
 
 LOAD = {"mno_options": ["--detect-duplicates", "token", "--latency-ms", "0-30", "--receipt-delay-ms", "100-300"], "tps": 600}
 
@@ -103,16 +105,21 @@ def test_paused_while_another_attaches_does_no_harm(make_stack):
     assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
 
 
-def test_sigterm_alone_is_quick_and_drops_no_bind(make_stack):
+@pytest.mark.parametrize("frozen", [False, True], ids=["NATS there", "NATS frozen"])
+def test_sigterm_alone_is_quick_and_drops_no_bind(make_stack, frozen):
     stack = make_stack(**LOAD).start()
-    ids = stack.send(1500, text=unique)
+    ids = stack.send(800, text=unique)
     wait_for(lambda: stack.mno.stats()["submits"] > 100, 20, "some are sent")
-    began = time.monotonic()
+    if frozen:
+        stack.nats.pause()
     assert stack.bridge.stop() == 0
-    assert time.monotonic() - began < 4.5
+    took = log_seconds(stack.bridge.wait_line("the bridge ends")) - log_seconds(stack.bridge.wait_line("the bridge stops"))
+    if frozen:
+        stack.nats.resume()
+    assert 2 <= took < 3, "it listens for DRAINING, and leaves within 3 s all the same"
     assert stack.mno.stats()["unbinds"] == 0
     stack.restart_bridge()
-    all_sent_once(stack, 1500)
+    all_sent_once(stack, 800)
     assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
 
 
@@ -139,6 +146,31 @@ def test_ctl_restart_starts_anew_in_the_same_process(make_stack):
     all_sent_once(stack, 1000)
     assert stack.bridge.pid == pid and stack.bridge.alive()
     assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+
+
+def test_both_are_told_to_end_while_nats_stands_still(make_stack):
+    """The agent is gone before anything could be settled, and its ledger goes with the pod: the bridge stays until
+    what the agent had handed over is acknowledged, and UNBOUND is stored."""
+    smsc, held = Smsc(), []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: held.append((c, p))
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port)).start()
+    wait_for(lambda: len(stack.health_events()) == 1, 10, "BOUND is stored")
+    stack.send(50)
+    wait_for(lambda: len(held) == 50, 20, "all are in flight")
+    stack.nats.pause()
+    stack.bridge.send_signal(15)
+    stack.agent.send_signal(15)
+    for c, p in held:
+        smsc.answer(c, p)
+    assert stack.agent.wait(20) == 0
+    stack.bridge.wait_line("the agent is about to exit")
+    assert stack.bridge.alive()
+    stack.nats.resume()
+    assert stack.bridge.wait(20) == 0
+    assert stack.unacknowledged() == 0, "JetStream has nothing to deliver again"
+    assert [e["status"] for e in stack.health_events()] == ["BOUND", "UNBOUND"]
+    assert smsc.connections[0].count(UNBIND) == 1
+    smsc.close()
 
 
 def test_both_are_told_to_end_under_load(make_stack):

@@ -175,7 +175,7 @@ int rig_setup_running(void **state)
 int rig_teardown(void **state)
 {
     struct rig *r = *state;
-    jetstream_destroy(&r->js, 0);
+    jetstream_destroy(&r->js, 0, JETSTREAM_JOIN_MS);
     loop_destroy(&r->loop);
     server_free(&r->server);
     free(r);

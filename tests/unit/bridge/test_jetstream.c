@@ -233,7 +233,7 @@ static void test_destroy_lingers(void **state)
     struct rig *r = *state;
     for (unsigned i = 0; i < 1000; i++)
         assert_non_null(rig_publish(r, "work.a", i));
-    jetstream_destroy(&r->js, 2000);
+    jetstream_destroy(&r->js, 2000, JETSTREAM_JOIN_MS);
     rig_open(r);
     r->connects = 0;
     UNTIL(r, r->connects == 1);
@@ -242,7 +242,7 @@ static void test_destroy_lingers(void **state)
 
     server_pause(&r->server, true);
     mono_t before = clock_mono();
-    jetstream_destroy(&r->js, 100);
+    jetstream_destroy(&r->js, 100, JETSTREAM_JOIN_MS);
     assert_true(mono_diff_ms(clock_mono(), before) < 2500);
 }
 

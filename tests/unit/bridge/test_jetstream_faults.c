@@ -34,7 +34,7 @@ static void open_through(struct rig *r, struct proxy *proxy)
 
 static void close_through(struct rig *r, struct proxy *proxy)
 {
-    jetstream_destroy(&r->js, 0);
+    jetstream_destroy(&r->js, 0, JETSTREAM_JOIN_MS);
     proxy_stop(proxy);
 }
 
@@ -122,7 +122,7 @@ static void test_silent_server(void **state)
     timer_stop(&r->latency);
     assert_true(r->worst_ms < 50);
     mono_t before = clock_mono();
-    jetstream_destroy(&r->js, 100);
+    jetstream_destroy(&r->js, 100, JETSTREAM_JOIN_MS);
     assert_true(mono_diff_ms(clock_mono(), before) < 2500);
     close(fd);
 }
@@ -175,7 +175,7 @@ static void test_permissions(void **state)
     open_as(r, "admin");
     UNTIL(r, r->connects == 1);
     rig_make_stream(r);
-    jetstream_destroy(&r->js, 0);
+    jetstream_destroy(&r->js, 0, JETSTREAM_JOIN_MS);
 
     open_as(r, "connector");
     UNTIL(r, r->connects == 2);
@@ -263,13 +263,13 @@ static void test_tls(void **state)
     for (unsigned i = 0; i < 1000; i++)
         assert_non_null(rig_publish(r, "work.a", i));
     UNTIL(r, r->stored == 1000);
-    jetstream_destroy(&r->js, 0);
+    jetstream_destroy(&r->js, 0, JETSTREAM_JOIN_MS);
     server_stop(&r->server, SIGKILL);
 
     start_tls(r, &files, "elsewhere"); /* the right authority, another host's name */
     UNTIL(r, r->disconnects == 1);
     assert_int_equal(r->connects, 1);
-    jetstream_destroy(&r->js, 0);
+    jetstream_destroy(&r->js, 0, JETSTREAM_JOIN_MS);
     server_remove_dir(files.dir);
 }
 
