@@ -10,6 +10,8 @@
 #include "bridge/mt_consumer.h"
 #include "bridge/mt_settle.h"
 
+#define STEADY_PART 10 /* of FAILOVER_AFTER_MS */
+
 static const char *backup_text(const struct mno *op, char out[UUID_TEXT_SIZE])
 {
     struct uuid id;
@@ -29,6 +31,7 @@ static void tell_agent(struct mt_operator *mo, bool begin)
     ipc_put_failover(agent_link_begin(link), &record);
     agent_link_end(link);
     mo->op->failed_over = begin;
+    mo->backup_has_pulls = false; /* to be asked for anew, another time */
     log_warn(begin ? "traffic goes to the backup operator" : "traffic comes back from the backup",
              LOG_STR("operatorId", mo->op->id_text),
              LOG_STR("backupOperatorId", backup_text(mo->op, backup)));
@@ -61,8 +64,6 @@ static void copy_waiting(struct mt_operator *mo)
 
 static void begin_when_due(struct mt_operator *mo, mono_t now)
 {
-    if (mo->unable_since.ns == 0)
-        mo->unable_since = now;
     bool due = mono_diff_ms(now, mo->unable_since) >= mo->op->settings.failover_after_ms;
     if (!due || !mo->op->has_backup || memcmp(mo->op->backup_id, mo->op->id, UUID_SIZE) == 0)
         return;
@@ -84,25 +85,53 @@ static uint32_t copies_under_way(const struct mt_operator *mo)
     return count;
 }
 
+/* A bind that comes and goes can't be relied on: it is back when it has stood for a while. */
+static bool is_steady(const struct mt_operator *mo, mono_t now)
+{
+    return mo->able_since.ns &&
+           mono_diff_ms(now, mo->able_since) >= mo->op->settings.failover_after_ms / STEADY_PART;
+}
+
+void failover_look(struct mt_operator *mo)
+{
+    mono_t now = loop_now(mo->path->with.loop);
+    if (!mo->path->listed)
+        return;
+    if (operators_can_transmit(mo->op)) {
+        if (!mo->able_since.ns)
+            mo->able_since = now;
+        if (is_steady(mo, now))
+            mo->unable_since = (mono_t){0};
+        return;
+    }
+    mo->able_since = (mono_t){0};
+    if (mo->unable_since.ns)
+        return;
+    mo->unable_since = now;
+    mo->backup_has_pulls = false;
+}
+
+static void end_when_due(struct mt_operator *mo)
+{
+    if (copies_under_way(mo) > 0)
+        return;
+    mo->is_ending = false;
+    tell_agent(mo, false);
+    mt_touch(mo);
+}
+
 void failover_tick(struct mt_operator *mo)
 {
     mono_t now = loop_now(mo->path->with.loop);
+    failover_look(mo);
     if (mo->path->stopping || !operators_is_served(mo->op))
         return;
-    if (operators_can_transmit(mo->op)) {
-        mo->unable_since = (mono_t){0};
-        mo->is_ending = mo->op->failed_over;
-        if (mo->is_ending && copies_under_way(mo) == 0) {
-            mo->is_ending = false;
-            tell_agent(mo, false);
-            mt_touch(mo);
-        }
-        return;
-    }
-    mo->is_ending = false;
-    if (!mo->op->failed_over)
+    if (!mo->op->failed_over && !operators_can_transmit(mo->op))
         begin_when_due(mo, now);
-    if (mo->op->failed_over) {
+    mo->is_ending = mo->op->failed_over && is_steady(mo, now);
+    if (mo->is_ending) {
+        end_when_due(mo);
+    } else if (mo->op->failed_over) {
         copy_waiting(mo);
         mt_touch(mo);
     }
@@ -120,6 +149,13 @@ static bool is_untouched(const struct mt *mt)
         fresh += s->state == SEGMENT_UNKNOWN && mt_settle_has_rested(s, now_ms);
     }
     return fresh == mt->segment_count;
+}
+
+bool failover_may_copy(const struct mt *mt)
+{
+    return mt->owner->op->has_backup && mt_count_segments(mt, SEGMENT_DONE) == 0 &&
+           mt_count_segments(mt, SEGMENT_STORING) == 0 &&
+           mt_count_segments(mt, SEGMENT_UNSTORED) == 0;
 }
 
 bool failover_wants(const struct mt *mt)

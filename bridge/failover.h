@@ -10,11 +10,15 @@
 
 #define FAILOVER_HEADER "Smpp-Failover-From"
 
+/* Whether the operator's binds can transmit may have changed. */
+void failover_look(struct mt_operator *mo);
 /* Twice a second: begins and ends. */
 void failover_tick(struct mt_operator *mo);
 /* The command is one to be re-published: the failover has begun, and nothing of it was sent here,
  * and it has not been copied before. */
 bool failover_wants(const struct mt *mt);
+/* Nothing of it was accepted here, and there is a backup. */
+bool failover_may_copy(const struct mt *mt);
 /* How many messages are being copied just now: the bound of fetching in failover. */
 #define FAILOVER_COPIES_MAX 256
 

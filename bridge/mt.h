@@ -77,6 +77,7 @@ struct mt {
     uint8_t lane;
     bool recalled;  /* stage RECALLED: the NAK was sent */
     bool terminate; /* +TERM instead of +ACK */
+    bool is_closed; /* at the agent: nothing of it is sent any more */
     bool is_reported, dead_letter_done;
     bool is_expected; /* counted in mt_expect */
     mono_t sign_of_life;
@@ -136,7 +137,8 @@ struct mt_operator {
 
     mono_t rebound_at[MT_BINDS_MAX]; /* by bind: last REBIND that a refusal asked for */
     int64_t ack_wait_ms;             /* of the consumer; 0: not known yet */
-    mono_t unable_since;             /* failover: no bind can transmit since; 0: one can */
+    mono_t unable_since;             /* failover: no bind could be relied on since; 0: one can */
+    mono_t able_since;               /* one stands since; 0: none does */
     bool backup_has_pulls;           /* somebody pulls from the backup's consumer */
     bool is_ending;                  /* bound again: copies that have begun are finished first */
     bool barrier_out;

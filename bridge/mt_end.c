@@ -123,13 +123,43 @@ static void proceed(struct mt *mt)
     }
 }
 
+void mt_settle_call_off_copy(struct mt *mt)
+{
+    bool in_part = mt_count_segments(mt, SEGMENT_REFUSED) > 0;
+    mt->end = in_part ? MT_END_UNKNOWN : MT_END_NONE;
+    mt_set_reason(mt, in_part ? "only a part of it was sent" : NULL);
+}
+
+/* Its outcome comes first, and may change everything. */
+static void wait_for_outcome(struct mt *mt)
+{
+    mt_move(mt, MT_AT_AGENT);
+    if (mt->end == MT_END_COPIED)
+        mt_settle_call_off_copy(mt);
+}
+
+/* An outcome came before the answer to CLOSE, and the copy was called off. What of it the agent had
+ * not sent by then is not sent any more. */
+static void closed_after_all(struct mt *mt)
+{
+    bool rest = mt_count_segments(mt, SEGMENT_OUT) + mt_count_segments(mt, SEGMENT_NEW) > 0;
+    if (mt->end || !rest)
+        return;
+    mt->end = failover_may_copy(mt) ? MT_END_COPIED : MT_END_UNKNOWN;
+    mt_set_reason(mt, "only a part of it was sent");
+    mt_settle_end(mt);
+}
+
 void mt_settle_closed(struct mt *mt, enum ipc_close_verdict verdict)
 {
-    if (mt->stage != MT_CLOSING)
+    if (mt->stage != MT_CLOSING) {
+        if (verdict == IPC_CLOSE_DONE && !mt->is_closed)
+            closed_after_all(mt);
         return;
+    }
     switch (verdict) {
-    case IPC_CLOSE_IN_FLIGHT: /* its outcome comes first, and may change everything */
-        mt_move(mt, MT_AT_AGENT);
+    case IPC_CLOSE_IN_FLIGHT:
+        wait_for_outcome(mt);
         return;
     case IPC_CLOSE_SETTLED:
         leave_stream(mt);
@@ -137,6 +167,7 @@ void mt_settle_closed(struct mt *mt, enum ipc_close_verdict verdict)
     case IPC_CLOSE_DONE:
         break;
     }
+    mt->is_closed = true;
     for (size_t i = 0; i < mt->segment_count; i++) {
         uint8_t state = mt->segments[i].state;
         if (state == SEGMENT_OUT || state == SEGMENT_NEW || state == SEGMENT_UNKNOWN)

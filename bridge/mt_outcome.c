@@ -7,6 +7,7 @@
 
 #include "proto/smpp_submit.h"
 
+#include "bridge/failover.h"
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
 #include "bridge/retry_policy.h"
@@ -271,7 +272,7 @@ static void resubmit_rested(struct mt *mt, int64_t now_ms)
 
 static void closed_before(struct mt_segment *s)
 {
-    bool copy = s->mt->owner->op->has_backup;
+    bool copy = failover_may_copy(s->mt);
     /* Closed by a bridge that died before it had said why. Only failing over closes what has
      * neither an outcome nor a reason that would have been found again. */
     end_by_segment(s, copy ? MT_END_COPIED : MT_END_UNKNOWN, 0, "it was closed before");
@@ -311,6 +312,13 @@ static void apply(struct mt_segment *s, const struct ipc_outcome *r)
     mt_settle_advance(s->mt);
 }
 
+/* It was dealt with here, whatever came of it. */
+static bool tells_of_here(const struct ipc_outcome *r)
+{
+    return r->kind == IPC_OUTCOME_ACCEPTED || r->kind == IPC_OUTCOME_REFUSED ||
+           r->kind == IPC_OUTCOME_UNKNOWN || r->kind == IPC_OUTCOME_EXPIRED;
+}
+
 void mt_settle_outcome(struct mt_segment *s, const struct ipc_outcome *r)
 {
     if (s->state == SEGMENT_DONE || s->state == SEGMENT_STORING || s->state == SEGMENT_UNSTORED ||
@@ -325,6 +333,8 @@ void mt_settle_outcome(struct mt_segment *s, const struct ipc_outcome *r)
     }
     if (r->key.attempt > s->attempt)
         s->attempt = r->key.attempt;
+    if (s->mt->end == MT_END_COPIED && s->mt->stage <= MT_CLOSING && tells_of_here(r))
+        mt_settle_call_off_copy(s->mt);
     apply(s, r);
 }
 

@@ -269,6 +269,7 @@ void mt_path_ack_floor(struct mt_path *path, const struct ipc_ack_floor *r)
 void mt_path_session_changed(struct mt_path *path, struct mno *op)
 {
     (void)path;
+    failover_look(op->mt);
     mt_touch(op->mt);
 }
 

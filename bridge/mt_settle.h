@@ -29,6 +29,8 @@ void mt_settle_store_again(struct mt_operator *mo);
  */
 void mt_settle_end(struct mt *mt);
 void mt_settle_closed(struct mt *mt, enum ipc_close_verdict verdict);
+/* Something of it was sent here after all: it is settled here. */
+void mt_settle_call_off_copy(struct mt *mt);
 /* Its bytes came again. */
 void mt_settle_end_resume(struct mt *mt, const void *data, size_t len);
 /* Its event, dead letter or copy is stored. */

@@ -224,6 +224,8 @@ bool operators_is_served(const struct mno *op)
 
 bool operators_can_transmit(const struct mno *op)
 {
+    if (op->health != IPC_HEALTH_BOUND && op->health != IPC_HEALTH_FAILBACK)
+        return false; /* also while the transmitter of a pair stands without its receiver */
     for (size_t i = 0; i < op->row_end; i++) {
         const struct operator_session *row = &op->rows[i];
         bool bound = row->state == IPC_SESSION_BOUND || row->state == IPC_SESSION_FAILBACK;

@@ -144,7 +144,7 @@ void operators_note_stats(struct mno *op, const struct ipc_stats *s);
 bool operators_is_configured(const struct mno *op);
 /* Commands are fetched for it: configured, ours, and not about to be given up. */
 bool operators_is_served(const struct mno *op);
-/* At least one bind can transmit (BOUND or FAILBACK, transceiver or transmitter). */
+/* The operator is BOUND or FAILBACK, and one of its binds can transmit. */
 bool operators_can_transmit(const struct mno *op);
 const char *operators_name(const struct mno *op); /* operatorName, else the id */
 

@@ -1,28 +1,41 @@
 """Traffic of an operator that is not bound goes to its backup, and comes back."""
+import threading
 import time
 
 import pytest
 
 from harness.process import wait_for
-from harness.smsc import SUBMIT_SM, Smsc
+from harness.smsc import BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, SUBMIT_SM, Smsc
 from harness.stack import operator_id
 
 FAST = {"RECONNECT_MIN_MS": 300, "RECONNECT_MAX_MS": 600, "FAILOVER_AFTER_MS": 1500, "SUBMIT_TIMEOUT_MS": 1500}
 
 
 @pytest.fixture
-def pair(make_stack):
+def start_pair(make_stack):
     """Operator A on a scripted MNO with operator B, on the simulator, as its backup."""
-    smsc = Smsc()
-    credentials = {operator_id(1): {"host": "127.0.0.1", "port": smsc.port, "backupOperatorId": operator_id(2)}}
-    stack = make_stack(operators=2, credentials=credentials, bridge_settings=FAST,
-                       mno_options=["--detect-duplicates", "text"]).start()
-    for i in (0, 1):
-        stack.send(1, operator=i, text="warm-up")
-    stack.wait_acknowledged()
-    stack.smsc = smsc
-    yield stack
-    smsc.close()
+    made = []
+
+    def start(smsc=None, backup_of_backup=None, warm_up=(0, 1), operator_settings=None, **settings):
+        smsc = smsc or Smsc()
+        credentials = {operator_id(1): {"host": "127.0.0.1", "port": smsc.port, "backupOperatorId": operator_id(2)},
+                       operator_id(2): {"backupOperatorId": backup_of_backup}}
+        stack = make_stack(operators=2, credentials=credentials, bridge_settings={**FAST, **settings},
+                           operator_settings=operator_settings, mno_options=["--detect-duplicates", "text"]).start()
+        for i in warm_up:
+            stack.send(1, operator=i, text="warm-up")
+        stack.wait_acknowledged()
+        stack.smsc = smsc
+        made.append(stack)
+        return stack
+    yield start
+    for stack in made:
+        stack.smsc.close()
+
+
+@pytest.fixture
+def pair(start_pair):
+    return start_pair()
 
 
 def take_away(stack):
@@ -39,36 +52,138 @@ def statuses(stack):
     return [e["status"] for e in stack.health_events() if e["operatorId"] == stack.ids[0]]
 
 
+def detail(stack, operator=0):
+    return stack.bridge.json("/sessions/" + stack.ids[operator])
+
+
+def state(stack, operator=0):
+    return next((r["state"] for r in stack.bridge.sessions() if r["operatorId"] == stack.ids[operator]), None)
+
+
 def test_there_and_back(pair):
+    """NATS stands still when the copies are to be made: FAILBACK lasts until they are stored."""
     stack = pair
     before = stack.mno.stats()["submits"]
     port = take_away(stack)
     ids = stack.send(40, operator=0, text=lambda i: f"number {i}")
+    wait_for(lambda: detail(stack)["commands"]["fetched"] == 40, 10, "they wait")
+    assert detail(stack)["notSendingBecause"] == "unbound"
+    stack.nats.pause()
+    stack.bridge.wait_line("traffic goes to the backup")
+    bring_back(stack, port)
+    wait_for(lambda: state(stack) == "FAILBACK", 20, "bound, and its traffic is elsewhere")
+    stack.nats.resume()
     wait_for(lambda: stack.mno.stats()["submits"] == before + 40, 20, "the backup sends them", 0.05)
     stack.wait_acknowledged()
     events = wait_for(lambda: (lambda e: e if len(e) >= 40 else None)(
         [e for e in stack.dlr_events() if e["messageId"] in ids]), 20, "40 events", 0.1)
     assert {e["operatorId"] for e in events} == {stack.ids[1]}
     assert {e["originalOperatorId"] for e in events} == {stack.ids[0]}
-    bring_back(stack, port)
-    wait_for(lambda: statuses(stack) == ["BOUND", "UNBOUND", "FAILBACK", "BOUND"], 20, "the health events in order",
-             0.1)
+    wait_for(lambda: state(stack) == "BOUND", 20, "traffic comes back")
+    wait_for(lambda: len(statuses(stack)) == 4, 20, "the health events", 0.1)
+    assert [(e["status"], e["previousStatus"]) for e in stack.health_events() if e["operatorId"] == stack.ids[0]] == [
+        ("BOUND", None), ("UNBOUND", "BOUND"), ("FAILBACK", "UNBOUND"), ("BOUND", "FAILBACK")]
     stack.send(5, operator=0)
     wait_for(lambda: len(stack.smsc.submits()) == 5, 20, "traffic is back")
     stack.wait_acknowledged()
     assert stack.mno.stats()["duplicates"] == 0
 
 
-def test_only_one_hop(pair):
-    """A copy that can't be sent by the backup waits there; it is not sent back or on."""
-    stack = pair
-    stack.mgmt.change(stack.ids[1], backupOperatorId=stack.ids[0])
+def test_only_one_hop(start_pair):
+    """Each is the other's backup. A copy that the backup can't send waits there; it is not sent back or on."""
+    stack = start_pair(backup_of_backup=operator_id(1))
+    assert stack.bridge.ctl("pause", stack.ids[1]).returncode == 0
     port = take_away(stack)
     stack.send(3, operator=0)
-    stack.wait_acknowledged()
+    wait_for(lambda: stack.unacknowledged(0) == 0, 20, "copied")
+    assert stack.unacknowledged(1) == 3
+    mno_port = stack.mno.port
+    stack.mno.kill()
     bring_back(stack, port)
-    wait_for(lambda: stack.bridge.sessions()[0]["state"] == "BOUND", 20, "bound again")
-    assert len(stack.smsc.submits()) == 0
+    stack.bridge.wait_line(f'"operatorId":"{stack.ids[1]}","backupOperatorId":"{stack.ids[0]}"', timeout=20)
+    stack.send(1, operator=1, text="never copied before")
+    wait_for(lambda: [p.text() for p in stack.smsc.submits()] == ["never copied before"], 20, "that one is copied")
+    stack.mno = type(stack.mno)(stack.directory + "/mno-2", port=mno_port)
+    stack.mno.start()
+    assert stack.bridge.ctl("resume", stack.ids[1]).returncode == 0
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["submits"] == 3 and len(stack.smsc.submits()) == 1
+
+
+def test_half_a_pair_is_no_bind_and_what_is_in_flight_stays(start_pair):
+    """The receiver of a pair is lost: the operator is UNBOUND, what is new goes to the backup. What was sent over the
+    transmitter is never copied: accepted it is settled, unknown it is reported, as the operator wants it."""
+    held = []
+    smsc = Smsc(handlers={BIND_TRANSCEIVER: lambda c, p: smsc.answer(c, p, 0x03),
+                          SUBMIT_SM: lambda c, p: held.append((c, p))})
+    stack = start_pair(smsc, warm_up=(1,), SUBMIT_TIMEOUT_MS=60000,
+                       operator_settings={operator_id(1): {"onUnknown": "report"}})
+    before = stack.mno.stats()["submits"]
+    accepted, unknown = stack.send(2, operator=0, text=lambda i: f"in flight {i}")
+    wait_for(lambda: len(held) == 2, 20, "they are in flight")
+    smsc.handlers[BIND_RECEIVER] = lambda c, p: smsc.answer(c, p, 0x0D)
+    next(c for c in smsc.connections if c.bound_as == BIND_RECEIVER).close()
+    wait_for(lambda: detail(stack)["notSendingBecause"] == "unbound", 10, "it says so")
+    stack.bridge.wait_line("traffic goes to the backup")
+    stack.send(3, operator=0, text=lambda i: f"copied {i}")
+    wait_for(lambda: stack.mno.stats()["submits"] == before + 3, 20, "the backup sends what is new")
+    by_text = {p.text(): (c, p) for c, p in held}
+    smsc.answer(*by_text["in flight 0"])
+    wait_for(lambda: stack.unacknowledged(0) == 1, 20, "the accepted one is settled")
+    next(c for c in smsc.connections if c.bound_as == BIND_TRANSMITTER).close()
+    wait_for(lambda: stack.unacknowledged(0) == 0, 20, "and the other one")
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["submits"] == before + 3
+    events = {e["messageId"]: e for e in stack.dlr_events()}
+    assert events[unknown]["status"] == "UNKNOWN" and accepted not in events
+
+
+def test_a_bind_that_comes_and_goes_is_none(start_pair):
+    """It stands for a quarter of a second each time; FAILOVER_AFTER_MS goes on."""
+    stack = start_pair(FAILOVER_AFTER_MS=5000)
+
+    def bind_and_leave(connection, p):
+        stack.smsc.answer(connection, p)
+        timer = threading.Timer(0.25, connection.close)
+        timer.daemon = True
+        timer.start()
+    stack.smsc.handlers[BIND_TRANSCEIVER] = bind_and_leave
+    stack.smsc.wait_bound().close()
+    stack.bridge.wait_line("traffic goes to the backup", timeout=40)
+    assert len(stack.smsc.binds()) > 4
+    stack.smsc.handlers.clear()
+    stack.bridge.wait_line("traffic comes back", timeout=40)
+
+
+def test_each_failover_asks_anew_whether_the_backup_is_served(make_stack):
+    """The backup is another instance's; it serves it when the primary goes for the first time, and not the second."""
+    smsc, other = Smsc(), operator_id(99)
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings=FAST,
+                       credentials={operator_id(1): {"backupOperatorId": other}}).start()
+    stack.client.api(f"CONSUMER.DURABLE.CREATE.SMS_DISPATCH.smpp-connector-{other}", {
+        "stream_name": "SMS_DISPATCH", "config": {
+            "durable_name": f"smpp-connector-{other}", "filter_subject": f"smpp.operator.{other}",
+            "ack_policy": "explicit", "max_deliver": -1}})
+
+    def waiting():
+        return stack.client.consumer_info("SMS_DISPATCH", f"smpp-connector-{other}")["num_waiting"]
+    serves = stack.nats.client()
+    serves.subscribe("_INBOX.other", lambda m: None)
+    serves.publish(f"$JS.API.CONSUMER.MSG.NEXT.SMS_DISPATCH.smpp-connector-{other}",
+                   {"batch": 100, "expires": int(120e9)}, reply="_INBOX.other")
+    wait_for(lambda: waiting() == 1, 10, "somebody serves it")
+    port = smsc.port
+    smsc.close()
+    stack.bridge.wait_line("traffic goes to the backup", timeout=20)
+    smsc = Smsc(port=port)
+    stack.bridge.wait_line("traffic comes back", timeout=20)
+    serves.close()
+    wait_for(lambda: waiting() == 0, 10, "nobody serves it any more")
+    since, asked = len(stack.bridge.lines), []
+    stack.client.subscribe(f"$JS.API.CONSUMER.INFO.SMS_DISPATCH.smpp-connector-{other}", asked.append)
+    smsc.close()
+    wait_for(lambda: len(asked) >= 3, 20, "asked, and asked again")
+    assert not any("traffic goes to the backup" in line for line in stack.bridge.lines[since:])
 
 
 def test_no_failover_to_a_backup_that_nobody_serves(pair):
