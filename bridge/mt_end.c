@@ -44,12 +44,18 @@ static void log_end(const struct mt *mt)
              LOG_UINT("segment", mt->end_segment), LOG_UINT("segments", mt->segment_count));
 }
 
+static void proceed(struct mt *mt);
+
 void mt_settle_end(struct mt *mt)
 {
     if (mt->stage >= MT_CLOSING && mt->stage != MT_RECALLED)
         return; /* under way */
-    mt_move(mt, MT_CLOSING);
-    send_close(mt);
+    if (!mt->is_closed) {
+        mt_move(mt, MT_CLOSING);
+        send_close(mt);
+    } else if (mt->stage != MT_RECALLED) {
+        proceed(mt);
+    }
 }
 
 /* --- once it is closed --- */
@@ -162,6 +168,7 @@ void mt_settle_closed(struct mt *mt, enum ipc_close_verdict verdict)
         wait_for_outcome(mt);
         return;
     case IPC_CLOSE_SETTLED:
+        mt->is_closed = mt->is_reported = mt->dead_letter_done = true;
         leave_stream(mt);
         return;
     case IPC_CLOSE_DONE:

@@ -107,6 +107,25 @@ def test_a_permanent_refusal_of_a_segment_names_it(scripted, smsc):
     stack.wait_acknowledged()
 
 
+def test_a_message_ends_once_however_long_redis_is_away(scripted, smsc):
+    """One segment is refused, the correlation of the other one has to wait: told, counted and logged once."""
+    held = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: held.append((c, p))
+    stack = scripted()
+    stack.send(1, text="0123456789" * 30)  # two segments
+    wait_for(lambda: len(held) == 2, 20, "both are sent")
+    stack.redis.kill()
+    wait_for(lambda: "Redis" in stack.bridge.http("/ready")[1], 10, "Redis is away")
+    smsc.answer(*held[0])
+    smsc.answer(*held[1], 0x0B)
+    assert one_event(stack)["segment"] == 2
+    assert stack.unacknowledged() == 1, "its other segment waits for its correlation"
+    stack.redis.start()
+    stack.wait_acknowledged()
+    assert len([line for line in stack.bridge.lines if "a message ends without being sent" in line]) == 1
+    assert stack.bridge.metric("smpp_connector_commands_rejected_total") == 1
+
+
 def test_a_bind_that_is_no_good_is_made_anew(scripted, smsc):
     stack = scripted(binds=2)
     wait_for(lambda: len([r for r in stack.bridge.sessions() if r["state"] == "BOUND"]) == 2, 10, "both are bound")
