@@ -18,7 +18,7 @@ struct context {
     uint8_t data_coding;
     uint8_t attempt; /* refusals so far that count towards maxAttempts */
     int64_t not_after_ms;
-    uint64_t destination_digest; /* of the normalised destination address: tells recipients apart */
+    uint64_t destination_digest; /* tells recipients apart; 0: no subscriber number */
     char traceparent[56];        /* empty: none */
     uint8_t has_original_operator;
     uint8_t original_operator[16];

@@ -61,7 +61,8 @@ struct correlation_query {
  * is known at once), else once, later. */
 void correlation_find(struct correlations *c, const struct mno *op,
                       const struct correlation_query *query, correlation_found *done, void *arg);
-/* Digest of an address that can be a subscriber's; 0: it can't (letters, too few digits). */
+/* Digest of an address that can be a subscriber's, as it stands in a command or in a receipt; 0: it
+ * can't (letters, fewer digits than are compared). */
 uint64_t correlation_address_digest(const char *address);
 
 /* How the operator's ids relate as far as was seen; shown in /sessions/{operatorId}. */

@@ -12,8 +12,9 @@
 #include "bridge/correlation_codec.h"
 #include "bridge/correlation_private.h"
 
-/* An address of fewer digits is a short code or a name: it says nothing about the subscriber. */
-enum { MIN_SUBSCRIBER_DIGITS = 7 };
+/* An address of fewer digits is a short code, a name, or a number whose national form has not all
+ * the digits that are compared: it says nothing about the subscriber. */
+enum { MIN_SUBSCRIBER_DIGITS = 8 };
 
 uint64_t correlation_address_digest(const char *address)
 {

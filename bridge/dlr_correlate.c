@@ -165,9 +165,10 @@ void dlr_correlation_noted(void *arg, const struct mno *op, const struct correla
         return;
     LIST_FOREACH (it, &op->dlr->parked) {
         struct delivery *d = LIST_ENTRY(it, struct delivery, parked_link);
-        bool concerned = d->digests[0] == entry->destination_digest ||
-                         d->digests[1] == entry->destination_digest ||
-                         strcmp(dlr_receipt_id(d), entry->operator_message_id) == 0;
+        bool concerned =
+            (entry->destination_digest && (d->digests[0] == entry->destination_digest ||
+                                           d->digests[1] == entry->destination_digest)) ||
+            strcmp(dlr_receipt_id(d), entry->operator_message_id) == 0;
         if (concerned && d->phase == DLR_PARKED)
             delivery_schedule(d, 0);
     }

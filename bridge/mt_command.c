@@ -51,7 +51,7 @@ bool mt_command_read(struct mt *mt, const void *data, size_t len, struct command
     }
     note_message_id(mt, &command->message_id);
     mt->not_after_ms = not_after(mt, command);
-    mt->destination_digest = context_destination_digest(command->to.text, strlen(command->to.text));
+    mt->destination_digest = correlation_address_digest(command->to.text);
     mt->lane = command->priority >= 2;
     if (clock_wall_ms() < mt->not_after_ms)
         return true;

@@ -119,9 +119,10 @@ static int send_segments(struct mt *mt, const struct command *command, char *err
     return 0;
 }
 
-static void choose_reference(struct mt *mt)
+static void choose_reference(struct mt *mt, const struct command *command)
 {
-    uint64_t hash = mt->destination_digest * UINT64_C(0x9e3779b97f4a7c15);
+    const char *to = command->to.text;
+    uint64_t hash = context_destination_digest(to, strlen(to)) * UINT64_C(0x9e3779b97f4a7c15);
     if (mt->segment_count == 0) /* else it was begun, with a reference */
         mt->concat_ref = ++mt->owner->path->references[hash >> 50];
 }
@@ -135,7 +136,7 @@ static enum sent send_command(struct mt *mt, const struct command *command)
     struct mt_operator *mo = mt->owner;
     char error[256];
     bool is_new = mt->segment_count == 0;
-    choose_reference(mt);
+    choose_reference(mt, command);
     if (mt_encode_command(mo->path->encoder, mt, command, error, sizeof(error)) != 0) {
         mt->end = MT_END_INVALID;
         mt_set_reason(mt, error);

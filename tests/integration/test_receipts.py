@@ -133,6 +133,13 @@ def test_correlations_have_the_documented_form(stack):
         assert 259100 < stack.redis.command("TTL", key) <= 259200
 
 
+def test_what_goes_to_a_short_code_correlates(stack):
+    ids = stack.send(2, to="12345", sender="+99970000009")
+    events = events_of(stack, ids)
+    assert all([e["sourceAddr"] for e in events[i]] == ["12345"] for i in ids)
+    assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 0
+
+
 def test_segments_have_an_event_each(stack):
     (message_id,) = stack.send(1, text="x" * 400)
     events = wait_for(lambda: (lambda e: e if len(e) == 3 else None)(stack.dlr_events()), 20, "3 events", 0.1)

@@ -317,6 +317,32 @@ static void test_without_an_address_only_exact_ids(void **state)
     expect_found(r, "7b", "INFO", MESSAGE_A);
 }
 
+/* What goes to a short code comes back with the code and a sender, which may be a number itself. */
+static void test_to_a_short_code(void **state)
+{
+    struct rig *r = *state;
+    store(r, MESSAGE_A, "7b", "12345");
+    fake_redis_answer(r->redis);
+    struct correlation_query q = {
+        .ids = {"7b", NULL},
+        .digests = {correlation_address_digest("12345"), correlation_address_digest(PHONE_B)}};
+    correlation_find(r->c, r->op, &q, on_found, r);
+    fake_redis_answer(r->redis);
+    assert_int_equal(r->answers, 1);
+    assert_int_equal(r->result, CORRELATION_FOUND);
+    expect_missing(r, "123", PHONE_B); /* derived, and nothing that proves it */
+}
+
+/* A national form of seven digits lacks one of those that are compared. */
+static void test_short_national_numbers(void **state)
+{
+    struct rig *r = *state;
+    store(r, MESSAGE_A, "7b", "+9997000001");
+    fake_redis_answer(r->redis);
+    expect_found(r, "7b", "7000001", MESSAGE_A);
+    expect_missing(r, "7b", "97000002");
+}
+
 static void test_learns_a_dialect_and_keeps_it(void **state)
 {
     struct rig *r = *state;
@@ -409,6 +435,8 @@ int main(void)
         TEST(test_the_destination_decides_between_dialects),
         TEST(test_ambiguity_is_refused),
         TEST(test_without_an_address_only_exact_ids),
+        TEST(test_to_a_short_code),
+        TEST(test_short_national_numbers),
         TEST(test_learns_a_dialect_and_keeps_it),
         TEST(test_pinned_exact),
         TEST(test_pinned_resp_hex),
