@@ -142,11 +142,16 @@ static bool set(struct correlations *c, const char *operator_id, const char *id,
     return redis_command(c->redis, done, arg, ARRAY_LEN(argv), argv, lens);
 }
 
-/* Not for an operator that is known to spell its ids the same way twice. */
+/* Not for an operator that is known to spell its ids the same way twice; but where zeros in front
+ * are dropped that is what most ids look like, so it says nothing about those that begin with one.
+ */
 static bool wants_alias(struct correlations *c, const struct mno *op, const char *id)
 {
-    if (op->settings.message_id_format != MESSAGE_ID_FORMAT_AUTO || !correlation_needs_alias(id))
+    enum message_id_format format = (enum message_id_format)op->settings.message_id_format;
+    if (format == MESSAGE_ID_FORMAT_EXACT || !correlation_needs_alias(id))
         return false;
+    if (format != MESSAGE_ID_FORMAT_AUTO || id[0] == '0')
+        return true;
     const struct correlation_dialect *d = &correlation_dialect_get(c, op)->view;
     return !d->is_learnt || d->learnt != MESSAGE_ID_EXACT;
 }

@@ -78,6 +78,12 @@ static bool needs_forms(const struct lookup *l)
     return l->dialect->view.is_learnt && l->dialect->view.learnt != MESSAGE_ID_EXACT;
 }
 
+/* Where a spelling is pinned only its own forms have an alias: the id as it is means itself. */
+static bool may_be_alias(const struct lookup *l, enum message_id_dialect dialect)
+{
+    return l->format == MESSAGE_ID_FORMAT_AUTO || dialect != MESSAGE_ID_EXACT;
+}
+
 /* The forms of both ids, each with its alias. */
 static void add_forms(struct lookup *l, bool only_believed)
 {
@@ -90,7 +96,7 @@ static void add_forms(struct lookup *l, bool only_believed)
             if (only_believed && !is_believed(l, dialect))
                 continue;
             add_candidate(l, dialect, false, forms[k].id);
-            if (l->format == MESSAGE_ID_FORMAT_AUTO && correlation_alias(forms[k].id, alias))
+            if (may_be_alias(l, dialect) && correlation_alias(forms[k].id, alias))
                 add_candidate(l, dialect == MESSAGE_ID_EXACT ? MESSAGE_ID_ZEROS : dialect, true,
                               alias);
         }

@@ -395,6 +395,39 @@ static void test_pinned_resp_hex(void **state)
     expect_found(r, "123", "", MESSAGE_A);
 }
 
+/* An unusual number of zeros, reached by the alias alone. */
+static void test_pinned_and_padded(void **state)
+{
+    struct rig *r = *state;
+    r->op->settings.message_id_format = MESSAGE_ID_FORMAT_RESP_HEX;
+    store(r, MESSAGE_A, "000000000000ABCD", PHONE_A);
+    store(r, MESSAGE_B, "000043981", PHONE_A); /* another number: that is hexadecimal too */
+    fake_redis_answer(r->redis);
+    expect_found(r, "43981", PHONE_A, MESSAGE_A);
+    r->op->settings.message_id_format = MESSAGE_ID_FORMAT_RECEIPT_HEX;
+    store(r, MESSAGE_B, "000000000051966", PHONE_A);
+    fake_redis_answer(r->redis);
+    expect_found(r, "cafe", PHONE_A, MESSAGE_B);
+    r->op->settings.message_id_format = MESSAGE_ID_FORMAT_EXACT;
+    expect_missing(r, "43981", PHONE_A);
+}
+
+/* Ids of twelve random digits, printed as numbers in receipts: nine of ten look the same twice. */
+static void test_exact_is_learnt_and_zeros_are_dropped(void **state)
+{
+    struct rig *r = *state;
+    static const char *const ids[] = {"123456789012", "923456789012", "523456789012"};
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        store(r, MESSAGE_A, ids[i], PHONE_A);
+        fake_redis_answer(r->redis);
+        expect_found(r, ids[i], PHONE_A, MESSAGE_A);
+    }
+    assert_int_equal(correlations_dialect(r->c, r->op).learnt, MESSAGE_ID_EXACT);
+    store(r, MESSAGE_B, "000456789012", PHONE_A);
+    fake_redis_answer(r->redis);
+    expect_found(r, "456789012", PHONE_A, MESSAGE_B);
+}
+
 static void test_two_ids(void **state)
 {
     struct rig *r = *state;
@@ -440,6 +473,8 @@ int main(void)
         TEST(test_learns_a_dialect_and_keeps_it),
         TEST(test_pinned_exact),
         TEST(test_pinned_resp_hex),
+        TEST(test_pinned_and_padded),
+        TEST(test_exact_is_learnt_and_zeros_are_dropped),
         TEST(test_two_ids),
         TEST(test_nonsense_in_redis),
     };
