@@ -122,7 +122,7 @@ int mt_encode_body(struct mt_encoder *e, const struct mt *mt, const struct comma
     const struct operator_settings *s = &mt->owner->op->settings;
     char validity[SMPP_TIME_SIZE], schedule[SMPP_TIME_SIZE] = "";
     put_validity(s, command, validity);
-    if (command->has_scheduled_at)
+    if (command->has_scheduled_at && command->scheduled_at_ms > clock_wall_ms())
         smpp_time_absolute(command->scheduled_at_ms, schedule);
     struct smpp_sm sm = {
         .service_type = s->service_type,
@@ -138,7 +138,8 @@ int mt_encode_body(struct mt_encoder *e, const struct mt *mt, const struct comma
         .schedule = schedule,
         .validity = validity,
         .registered_delivery = chosen(command->registered_delivery, s->registered_delivery, 0),
-        .replace_if_present = s->replace_if_present,
+        /* A part would replace the one before it. */
+        .replace_if_present = s->replace_if_present && e->split.count == 1,
         .data_coding = e->split.data_coding,
         .tlvs = put_tlvs(e, s, command, k),
     };

@@ -29,7 +29,7 @@ void smpp_time_absolute(int64_t unix_ms, char out[SMPP_TIME_SIZE])
 
 void smpp_time_relative(int64_t duration_ms, char out[SMPP_TIME_SIZE])
 {
-    int64_t s = duration_ms < 0 ? 0 : duration_ms / 1000;
+    int64_t s = duration_ms < 1000 ? 1 : duration_ms / 1000; /* all zeros would be no duration */
     s = s > RELATIVE_MAX_S ? RELATIVE_MAX_S : s;
     memcpy(out, "0000", 4); /* no years and months, whose length depends on the calendar */
     char *p = put_two(out + 4, (int)(s / DAY_S));
