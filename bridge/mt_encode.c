@@ -9,6 +9,7 @@
 #include "proto/json_tlvs.h"
 #include "proto/smpp_sm.h"
 #include "proto/smpp_time.h"
+#include "proto/smpp_tlv.h"
 
 #include "bridge/mt_encode.h"
 
@@ -105,12 +106,24 @@ static void put_validity(const struct operator_settings *s, const struct command
         smpp_time_absolute(command->expires_at_ms, out);
 }
 
+/* The operator's, without those that the command has its own of. */
+static void put_constants(const struct operator_settings *s, const struct command *command,
+                          struct buf_writer *w)
+{
+    struct bytes rest = {s->tlvs, s->tlvs_len}, own;
+    struct smpp_tlv tlv;
+    while (smpp_tlv_next(&rest, &tlv)) {
+        if (!smpp_tlv_find(command->tlvs, tlv.tag, &own))
+            smpp_tlv_put(w, tlv.tag, tlv.value);
+    }
+}
+
 static struct bytes put_tlvs(struct mt_encoder *e, const struct operator_settings *s,
                              const struct command *command, unsigned k)
 {
     struct buf_writer w = buf_writer(e->tlvs, sizeof(e->tlvs));
     split_put_sar(&e->split, k, &w);
-    buf_put(&w, s->tlvs, s->tlvs_len);
+    put_constants(s, command, &w);
     buf_put(&w, command->tlvs.data, command->tlvs.len);
     INVARIANT(!w.failed);
     return (struct bytes){e->tlvs, buf_written(&w)};

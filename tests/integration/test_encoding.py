@@ -75,6 +75,8 @@ SETTINGS = {
                {"service_type": "CMT", "priority": 2, "protocol_id": 65, "registered_delivery": 17, "replace": 1}),
     "tlvs": ({"tlvs": [{"tag": "0x1403", "hex": "0a0b"}, {"tag": "0x1404", "hex": ""}]}, {},
              {"tlvs": bytes.fromhex("140300020a0b14040000")}),
+    "tlvs-of-both": ({"tlvs": [{"tag": "0x1403", "hex": "0a0b"}, {"tag": "0x1404", "hex": "01"}]},
+                     {"tlvs": [{"tag": "0x1403", "hex": "ff"}]}, {"tlvs": bytes.fromhex("1404000101" "14030001ff")}),
     "no-validity": ({"validity": "none"}, {}, {"validity": ""}),
 }
 
