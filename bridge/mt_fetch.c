@@ -230,9 +230,18 @@ static void take_known(struct mt *mt, const struct jetstream_message *m)
         mt_submit_resume(mt, m->data, m->len);
 }
 
+/* As W3C Trace Context writes it: what is not, must not get into packed fields nor be passed on. */
 static bool is_traceparent(const char *text)
 {
-    return text && strlen(text) < sizeof(((struct mt *)0)->traceparent);
+    static const char form[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+    _Static_assert(sizeof(form) == sizeof(((struct mt *)0)->traceparent), "fits");
+    size_t i = 0;
+    for (; text && text[i] && form[i]; i++) {
+        bool digit = str_is_digit(text[i]) || (text[i] >= 'a' && text[i] <= 'f');
+        if (form[i] == 'h' ? !digit : text[i] != '-')
+            return false;
+    }
+    return i == sizeof(form) - 1 && !text[i];
 }
 
 static void take_headers(struct mt *mt, const struct jetstream_message *m)

@@ -193,6 +193,13 @@ def test_the_trace_of_the_command_is_on_its_events(stack):
     assert message.headers["traceparent"] == trace
     assert message.headers["Nats-Msg-Id"] == message.json()["eventId"]
 
+    for wrong in ("00-0af7651916cd43dd8448eb211c80319c b7ad6b7169203331-01", "a b", trace.upper(), trace + "0"):
+        c = command(stack.ids[0])
+        stack.client.store(f"smpp.operator.{stack.ids[0]}", json.dumps(c), headers={"traceparent": wrong})
+    events = wait_for(lambda: (lambda e: e if len(e) == 5 else None)(stack.client.read_stream("DLR_EVENTS")), 15,
+                      "five events")
+    assert all("traceparent" not in m.headers and m.json()["messageId"] for m in events[1:])
+
 
 def test_held_receipts_survive_the_bridge(make_stack):
     stack = make_stack(mno_options=["--receipt-delay-ms", "1000"], bridge_settings={"DELIVER_HOLD_MS": "20000"}).start()
