@@ -71,15 +71,19 @@ static void read_concatenation(struct delivery *d)
     }
 }
 
+static struct message_text_alphabet alphabet_of(const struct mno *op)
+{
+    return (struct message_text_alphabet){
+        .default_alphabet = (enum split_alphabet)op->settings.default_alphabet,
+        .packed = op->settings.gsm7_packed,
+    };
+}
+
 static void decode_text(struct delivery *d)
 {
-    const struct operator_settings *s = &d->op->settings;
-    struct message_text_alphabet alphabet = {
-        .default_alphabet = (enum split_alphabet)s->default_alphabet,
-        .packed = s->gsm7_packed,
-    };
-    d->mo_text_len = message_text_decode(alphabet, d->sm.data_coding, smpp_sm_message(&d->sm),
-                                         d->udh.length, d->udh.tables, d->text, d->text_size);
+    d->mo_text_len =
+        message_text_decode(alphabet_of(d->op), d->sm.data_coding, smpp_sm_message(&d->sm),
+                            d->udh.length, d->udh.tables, d->text, d->text_size);
 }
 
 /* --- putting parts together --- */
@@ -199,12 +203,57 @@ static void emit_single(struct delivery *d)
     json_emit_object_end(e);
 }
 
+static bool are_coded_alike(const struct mo_message *m)
+{
+    const struct delivery *one = m->first[1];
+    for (unsigned part = 2; part <= m->total; part++) {
+        const struct delivery *d = m->first[part];
+        if (d->sm.data_coding != one->sm.data_coding ||
+            d->udh.tables.locking != one->udh.tables.locking ||
+            d->udh.tables.single != one->udh.tables.single)
+            return false;
+    }
+    return true;
+}
+
+/* Octets are joined and then decoded, since phones cut escape and surrogate pairs. */
+static void join_octets(const struct mo_message *m, struct text *text)
+{
+    const struct delivery *one = m->first[1];
+    struct message_text_alphabet alphabet = alphabet_of(one->op);
+    size_t most = 0, len = 0;
+    for (unsigned part = 1; part <= m->total; part++)
+        most += message_text_joinable_max(m->first[part]->body_len);
+    uint8_t *octets = xmalloc(most);
+    for (unsigned part = 1; part <= m->total; part++) {
+        const struct delivery *d = m->first[part];
+        len += message_text_joinable(alphabet, d->sm.data_coding, smpp_sm_message(&d->sm),
+                                     d->udh.length, octets + len);
+    }
+    alphabet.packed = false;
+    size_t size = MESSAGE_TEXT_SIZE(len);
+    char *decoded = xmalloc(size + 1);
+    len = message_text_decode(alphabet, one->sm.data_coding, (struct bytes){octets, len}, 0,
+                              one->udh.tables, decoded, size);
+    text_append(text, decoded, len);
+    free(decoded);
+    free(octets);
+}
+
+static void join_texts(const struct mo_message *m, struct text *text)
+{
+    for (unsigned part = 1; part <= m->total; part++)
+        text_append(text, m->first[part]->text, m->first[part]->mo_text_len);
+}
+
 static void emit_whole(struct delivery *d, const struct mo_message *m)
 {
     struct json_emit *e = &d->dlr->json;
     struct text text = {0};
-    for (unsigned part = 1; part <= m->total; part++)
-        text_append(&text, m->first[part]->text, m->first[part]->mo_text_len);
+    if (are_coded_alike(m))
+        join_octets(m, &text);
+    else
+        join_texts(m, &text);
     emit_head(d);
     json_emit_member_text(e, "text", text.data, text.len);
     json_emit_member_uint(e, "parts", m->total);

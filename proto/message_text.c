@@ -64,6 +64,28 @@ static size_t decode_default(struct message_text_alphabet alphabet, struct bytes
     return gsm7_decode(tables, data.data, data.len, text, size);
 }
 
+size_t message_text_joinable_max(size_t len)
+{
+    return gsm7_unpacked_max(len, 0);
+}
+
+size_t message_text_joinable(struct message_text_alphabet alphabet, uint8_t data_coding,
+                             struct bytes user_data, size_t header_len, uint8_t *out)
+{
+    if (header_len >= user_data.len)
+        return 0;
+    const uint8_t *data = user_data.data + header_len;
+    size_t len = user_data.len - header_len;
+    enum message_text_kind kind = message_text_kind(data_coding);
+    if (kind == MESSAGE_TEXT_DEFAULT && alphabet.default_alphabet == SPLIT_ALPHABET_GSM7 &&
+        alphabet.packed)
+        return gsm7_unpack(data, len, gsm7_fill_bits(header_len), out);
+    if (kind == MESSAGE_TEXT_UCS2)
+        len &= ~(size_t)1;
+    memcpy(out, data, len);
+    return len;
+}
+
 size_t message_text_decode(struct message_text_alphabet alphabet, uint8_t data_coding,
                            struct bytes user_data, size_t header_len, struct gsm7_tables tables,
                            char *text, size_t size)

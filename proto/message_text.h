@@ -31,4 +31,11 @@ size_t message_text_decode(struct message_text_alphabet alphabet, uint8_t data_c
                            struct bytes user_data, size_t header_len, struct gsm7_tables tables,
                            char *text, size_t size);
 
+/* The octets behind the header as they can be joined with those of other parts: a packed text comes
+ * unpacked, half a character of UCS-2 at the end is left out. What was joined is decoded with
+ * `packed` off. Returns how many; at most message_text_joinable_max(). */
+size_t message_text_joinable(struct message_text_alphabet alphabet, uint8_t data_coding,
+                             struct bytes user_data, size_t header_len, uint8_t *out);
+size_t message_text_joinable_max(size_t len);
+
 #endif

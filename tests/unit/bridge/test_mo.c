@@ -23,18 +23,25 @@ static void test_a_message_from_a_phone(void **state)
     expect_nothing_under_way(r);
 }
 
-static uint64_t part(struct rig *r, uint8_t reference, uint8_t total, uint8_t number,
-                     const char *text)
+static uint64_t coded_part(struct rig *r, uint8_t reference, uint8_t total, uint8_t number,
+                           uint8_t data_coding, const void *octets, size_t len)
 {
     uint8_t message[160] = {5, 0, 3, reference, total, number};
-    memcpy(message + 6, text, strlen(text));
+    memcpy(message + 6, octets, len);
     struct smpp_sm sm = {
         .source = PHONE,
         .dest = SENDER,
         .esm_class = SMPP_ESM_UDHI,
-        .short_message = {message, 6 + strlen(text)},
+        .data_coding = data_coding,
+        .short_message = {message, 6 + len},
     };
     return deliver_sm(r, &sm, 0);
+}
+
+static uint64_t part(struct rig *r, uint8_t reference, uint8_t total, uint8_t number,
+                     const char *text)
+{
+    return coded_part(r, reference, total, number, 0, text, strlen(text));
 }
 
 static void test_parts_are_put_together(void **state)
@@ -71,6 +78,37 @@ static void test_parts_are_forgotten_together(void **state)
     expect_nothing_under_way(r);
 }
 
+/* Phones cut where the octets end. */
+static void test_parts_that_were_cut_inside_a_character(void **state)
+{
+    struct rig *r = *state;
+    coded_part(r, 1, 2, 1, SMPP_CODING_UCS2, "\0a\xd8\x3d", 4);
+    coded_part(r, 1, 2, 2, SMPP_CODING_UCS2, "\xde\x00\0b", 4);
+    expect_text(r, 0, "text",
+                "a\xf0\x9f\x98\x80"
+                "b");
+    coded_part(r, 2, 2, 1, 0, "a\x1b", 2);
+    coded_part(r, 2, 2, 2, 0, "eb", 2);
+    expect_text(r, 1, "text",
+                "a\xe2\x82\xac"
+                "b");
+    r->op->settings.gsm7_packed = true;
+    uint8_t packed[8];
+    size_t len;
+    assert_true(gsm7_pack((const uint8_t *)"a\x1b", 2, 1, packed, sizeof(packed), &len));
+    coded_part(r, 3, 2, 1, 0, packed, len);
+    assert_true(gsm7_pack((const uint8_t *)"eb", 2, 1, packed, sizeof(packed), &len));
+    coded_part(r, 3, 2, 2, 0, packed, len);
+    expect_text(r, 2, "text",
+                "a\xe2\x82\xac"
+                "b");
+    coded_part(r, 4, 2, 1, 3, "\xe9", 1); /* each in its own coding */
+    coded_part(r, 4, 2, 2, SMPP_CODING_UCS2, "\0b", 2);
+    expect_text(r, 3, "text",
+                "\xc3\xa9"
+                "b");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, dlr_rig_setup_mo, dlr_rig_teardown)
@@ -78,6 +116,7 @@ int main(void)
         TEST(test_a_message_from_a_phone),
         TEST(test_parts_are_put_together),
         TEST(test_parts_are_forgotten_together),
+        TEST(test_parts_that_were_cut_inside_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
