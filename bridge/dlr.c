@@ -133,6 +133,7 @@ void delivery_wait(struct delivery *d, void (*retry)(struct delivery *d))
 static void give_up(struct delivery *d)
 {
     d->op->counters.dlr_given_up++;
+    mo_give_up(d);
     log_debug("a deliver_sm was held too long and is given up",
               LOG_STR("operatorId", d->op->id_text), LOG_UINT("deliver", d->id));
     delivery_drop(d);

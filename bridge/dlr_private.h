@@ -10,6 +10,7 @@
 
 #include "bridge/dlr.h"
 #include "bridge/dlr_states.h"
+#include "bridge/mo_repeats.h"
 
 #define DLR_SUBJECT "sms.dlr.inbound"
 #define DLR_INLINE_BODY 512 /* octets; larger bodies are allocated */
@@ -46,6 +47,8 @@ struct delivery {
     struct mo_message *message;
     struct udh udh; /* MO: has_concat with part and total, from header or parameters */
     size_t mo_text_len;
+    struct uuid mo_same;         /* MO: of all that say the same */
+    struct mo_identity identity; /* MO: once it has its event id */
     struct dlr *dlr;
     struct mno *op; /* NULL: abandoned while an answer of Redis is still to come */
     uint64_t id;    /* the agent's */
@@ -131,7 +134,8 @@ void dlr_aggregate(struct delivery *d);
 
 /* mo_publish.c */
 void mo_publish(struct delivery *d);
-void mo_forget(struct delivery *d); /* it is no part of a message any more */
+void mo_forget(struct delivery *d);  /* it is no part of a message any more */
+void mo_give_up(struct delivery *d); /* it will be repeated */
 struct mo_messages *mo_messages_create(void) MUST_CHECK;
 void mo_messages_destroy(struct mo_messages **mo);
 

@@ -33,6 +33,7 @@ struct mo_message {
 
 struct mo_messages {
     struct map *by_key;
+    struct mo_repeats repeats;
 };
 
 struct mo_messages *mo_messages_create(void)
@@ -261,13 +262,37 @@ static void emit_whole(struct delivery *d, const struct mo_message *m)
     text_free(&text);
 }
 
+/* Whoever writes the same twice has written two; what the MNO repeats since it was not answered is
+ * one. */
+static void mo_event_id(struct delivery *d)
+{
+    uint8_t input[EVENT_ID_INPUT_SIZE], digest[UUID_SHA1_SIZE];
+    struct buf_writer w = buf_writer(input, sizeof(input));
+    if (!d->identity.deliver) {
+        dlr_receipt_event_id(d);
+        d->mo_same = d->event_id;
+        if (!mo_repeats_take(&d->dlr->mo->repeats, &d->mo_same, &d->identity))
+            d->identity = (struct mo_identity){.deliver = d->id, .received_ms = d->received_ms};
+    }
+    event_id_of_mo(&w, &d->mo_same, d->identity.deliver, d->identity.received_ms);
+    INVARIANT(!w.failed);
+    crypto_sha1(&(struct bytes){.data = input, .len = buf_written(&w)}, 1, digest);
+    d->event_id = uuid5_from_sha1(digest);
+}
+
+void mo_give_up(struct delivery *d)
+{
+    if (d->identity.deliver)
+        mo_repeats_note(&d->dlr->mo->repeats, &d->mo_same, d->identity);
+}
+
 /* Of the whole: made of its parts', so that a repetition of all of them is the same event. */
 static void whole_event_id(struct delivery *publisher, const struct mo_message *m)
 {
     struct uuid ids[UINT8_MAX];
     struct bytes parts[1 + UINT8_MAX] = {{.data = event_id_namespace.octets, .len = UUID_SIZE}};
     for (unsigned part = 1; part <= m->total; part++) {
-        dlr_receipt_event_id(m->first[part]);
+        mo_event_id(m->first[part]);
         ids[part - 1] = m->first[part]->event_id;
         parts[part] = (struct bytes){.data = ids[part - 1].octets, .len = UUID_SIZE};
     }
@@ -302,7 +327,7 @@ static void on_whole_stored(void *arg, bool duplicate)
 
 static void publish_single(struct delivery *d)
 {
-    dlr_receipt_event_id(d);
+    mo_event_id(d);
     emit_single(d);
     dlr_publish_json(d, d->dlr->mo_subject, on_single_stored);
     if (!d->publish)

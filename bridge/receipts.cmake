@@ -13,6 +13,7 @@ add_library(bridge-receipts STATIC
   dlr_receipt.c
   dlr_states.c
   mo_publish.c
+  mo_repeats.c
   # what the agent reports and asks for
   health_events.c
   credentials.c

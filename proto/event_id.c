@@ -44,6 +44,15 @@ void event_id_of_receipt(struct buf_writer *w, const struct uuid *operator_id,
     part(w, sm->tlvs.data, sm->tlvs.len);
 }
 
+void event_id_of_mo(struct buf_writer *w, const struct uuid *same, uint64_t deliver,
+                    int64_t received_ms)
+{
+    begin(w, 'M');
+    part(w, same->octets, UUID_SIZE);
+    part_u64(w, deliver);
+    part_u64(w, (uint64_t)received_ms);
+}
+
 void event_id_of_command(struct buf_writer *w, const struct uuid *operator_id, const char *stream,
                          uint64_t sequence, int64_t stream_time_ns, const char *status,
                          unsigned segment)

@@ -22,6 +22,11 @@ extern const struct uuid event_id_namespace;
 void event_id_of_receipt(struct buf_writer *w, const struct uuid *operator_id,
                          const struct smpp_sm *sm);
 
+/* One message from a phone: `same` is event_id_of_receipt()'s uuid, which two that say the same
+ * share; `deliver` and `received_ms` are those of the first time the agent had it. */
+void event_id_of_mo(struct buf_writer *w, const struct uuid *same, uint64_t deliver,
+                    int64_t received_ms);
+
 /* The connector's own word on a command, as REJECTED: `status` is the event's. */
 void event_id_of_command(struct buf_writer *w, const struct uuid *operator_id, const char *stream,
                          uint64_t sequence, int64_t stream_time_ns, const char *status,
@@ -31,7 +36,7 @@ void event_id_of_command(struct buf_writer *w, const struct uuid *operator_id, c
 void event_id_of_health(struct buf_writer *w, const uint8_t agent_instance[UUID_SIZE],
                         const struct uuid *operator_id, uint64_t number);
 
-/* Enough for the two that do not depend on a PDU. */
+/* Enough for those that do not depend on a PDU. */
 #define EVENT_ID_INPUT_SIZE 512
 
 #endif

@@ -109,6 +109,39 @@ static void test_parts_that_were_cut_inside_a_character(void **state)
                 "b");
 }
 
+static void test_who_writes_the_same_twice_wrote_two(void **state)
+{
+    struct rig *r = *state;
+    deliver(r, 0, "1", 0);
+    fake_js_store(r->js, 0, false);
+    deliver(r, 0, "1", 0);
+    assert_string_not_equal(fake_js_at(r->js, 0)->msg_id, fake_js_at(r->js, 1)->msg_id);
+    deliver(r, 0, "1", 0); /* while that one waits */
+    assert_string_not_equal(fake_js_at(r->js, 1)->msg_id, fake_js_at(r->js, 2)->msg_id);
+
+    fake_js_store(r->js, 2, false);
+    pass_ms(r, HOLD_MS + 50); /* the second is given up, the MNO repeats it */
+    deliver(r, 0, "1", 0);
+    assert_string_equal(fake_js_at(r->js, 1)->msg_id, fake_js_at(r->js, 3)->msg_id);
+    fake_js_store(r->js, 3, true);
+    deliver(r, 0, "1", 0);
+    assert_string_not_equal(fake_js_at(r->js, 3)->msg_id, fake_js_at(r->js, 4)->msg_id);
+    fake_js_store(r->js, 4, false);
+    expect_nothing_under_way(r);
+}
+
+static void test_a_whole_is_known_when_it_is_repeated(void **state)
+{
+    struct rig *r = *state;
+    for (int i = 0; i < 2; i++) {
+        part(r, 9, 2, 1, "one ");
+        part(r, 9, 2, 2, "two");
+        pass_ms(r, HOLD_MS + 50);
+    }
+    assert_string_equal(fake_js_at(r->js, 0)->msg_id, fake_js_at(r->js, 1)->msg_id);
+    expect_nothing_under_way(r);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, dlr_rig_setup_mo, dlr_rig_teardown)
@@ -116,6 +149,8 @@ int main(void)
         TEST(test_a_message_from_a_phone),
         TEST(test_parts_are_put_together),
         TEST(test_parts_are_forgotten_together),
+        TEST(test_who_writes_the_same_twice_wrote_two),
+        TEST(test_a_whole_is_known_when_it_is_repeated),
         TEST(test_parts_that_were_cut_inside_a_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
