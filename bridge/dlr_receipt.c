@@ -25,7 +25,8 @@ static void parse(struct delivery *d, enum receipt_detection detection)
 }
 
 /* Without a MO subject whatever looks like a receipt is one, and what only has an id may be; with
- * one the operator's setting alone decides, since people also write "id:". */
+ * one the operator's setting alone decides, since people also write "id:", and what only its text
+ * makes a receipt has to correlate. */
 enum dlr_kind dlr_receipt_read(struct delivery *d)
 {
     if (!decode(d))
@@ -33,10 +34,11 @@ enum dlr_kind dlr_receipt_read(struct delivery *d)
     d->digests[0] = correlation_address_digest(d->sm.source);
     d->digests[1] = correlation_address_digest(d->sm.dest);
     parse(d, (enum receipt_detection)d->op->settings.receipt_detection);
-    if (d->receipt.is_receipt)
+    bool tentative = d->receipt.by_text && d->dlr->mo_subject;
+    if (d->receipt.is_receipt && !tentative)
         return DLR_KIND_RECEIPT;
     if (d->dlr->mo_subject)
-        return DLR_KIND_MO;
+        return tentative && dlr_receipt_id(d)[0] ? DLR_KIND_TENTATIVE : DLR_KIND_MO;
     parse(d, RECEIPT_BY_ANY);
     if (d->receipt.is_receipt)
         return DLR_KIND_RECEIPT;

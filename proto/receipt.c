@@ -155,20 +155,21 @@ static bool is_flagged(const struct smpp_sm *sm, const struct receipt *r)
            type == (SMPP_ESM_RECEIPT | SMPP_ESM_INTERMEDIATE) || r->id_tlv[0];
 }
 
-static bool is_receipt(const struct smpp_sm *sm, const struct receipt *r,
-                       const struct receipt_text *fields, bool has_state,
-                       enum receipt_detection detection)
+/* By what no phone can set. */
+static bool is_marked(const struct smpp_sm *sm, const struct receipt *r, bool has_state,
+                      enum receipt_detection detection)
 {
     if (is_flagged(sm, r))
         return true;
-    bool full_text = fields->id_labelled && fields->stat_labelled;
-    if (detection == RECEIPT_BY_FLAGS)
-        return false;
-    if (detection == RECEIPT_BY_TEXT)
-        return full_text;
-    bool receipt_like = fields->stat_labelled || (fields->id_labelled && fields->done_date.len);
-    return full_text || receipt_like || has_state ||
-           (sm->esm_class & SMPP_ESM_TYPE_MASK) == SMPP_ESM_DELIVERY_ACK;
+    return detection == RECEIPT_BY_ANY &&
+           (has_state || (sm->esm_class & SMPP_ESM_TYPE_MASK) == SMPP_ESM_DELIVERY_ACK);
+}
+
+static bool is_written(const struct receipt_text *fields, enum receipt_detection detection)
+{
+    if (detection != RECEIPT_BY_ANY)
+        return detection == RECEIPT_BY_TEXT && fields->id_labelled && fields->stat_labelled;
+    return fields->stat_labelled || (fields->id_labelled && fields->done_date.len);
 }
 
 /* §5.3.2.31: a type and a 16-bit code; some send three ASCII digits instead. */
@@ -223,7 +224,9 @@ void receipt_parse(const struct smpp_sm *sm, enum receipt_detection detection, i
     if (smpp_tlv_find(sm->tlvs, SMPP_TLV_RECEIPTED_MESSAGE_ID, &id))
         smpp_text_copy(r.id_tlv, sizeof(r.id_tlv), id);
     bool has_state = smpp_tlv_find_uint(sm->tlvs, SMPP_TLV_MESSAGE_STATE, &number);
-    r.is_receipt = is_receipt(sm, &r, &fields, has_state, detection);
+    bool marked = is_marked(sm, &r, has_state, detection);
+    r.by_text = !marked && is_written(&fields, detection);
+    r.is_receipt = marked || r.by_text;
     copy_field(r.id_text, sizeof(r.id_text), fields.id);
     copy_field(r.err, sizeof(r.err), fields.err);
     if (!r.err[0])

@@ -109,6 +109,26 @@ static void test_parts_that_were_cut_inside_a_character(void **state)
                 "b");
 }
 
+/* People write "Status:" too: only what correlates is a receipt. */
+static void test_what_only_looks_like_a_receipt(void **state)
+{
+    struct rig *r = *state;
+    r->op->settings.receipt_detection = RECEIPT_BY_ANY;
+    deliver(r, 0, "Status: fine", 0);
+    expect_text(r, 0, "text", "Status: fine");
+    store(r, "id-1");
+    deliver(r, 0, RECEIPT("id-1", "DELIVRD"), 0);
+    deliver(r, 0, RECEIPT("nobody", "DELIVRD"), 0);
+    pass_ms(r, 3000);
+    assert_string_equal(fake_js_at(r->js, 1)->subject, "sms.dlr.inbound");
+    expect_text(r, 1, "messageId", MESSAGE_A);
+    assert_string_equal(fake_js_at(r->js, 2)->subject, "sms.mo.inbound");
+    deliver(r, SMPP_ESM_RECEIPT, RECEIPT("unknown", "DELIVRD"), 0);
+    pass_ms(r, 3000);
+    assert_string_equal(fake_js_at(r->js, 3)->subject, "sms.dlr.inbound");
+    expect_text(r, 3, "messageId", NULL);
+}
+
 static void test_who_writes_the_same_twice_wrote_two(void **state)
 {
     struct rig *r = *state;
@@ -149,6 +169,7 @@ int main(void)
         TEST(test_a_message_from_a_phone),
         TEST(test_parts_are_put_together),
         TEST(test_parts_are_forgotten_together),
+        TEST(test_what_only_looks_like_a_receipt),
         TEST(test_who_writes_the_same_twice_wrote_two),
         TEST(test_a_whole_is_known_when_it_is_repeated),
         TEST(test_parts_that_were_cut_inside_a_character),
