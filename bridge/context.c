@@ -1,11 +1,12 @@
-/* The context's octets, version 1 (README.md has the table). */
+/* The context's octets (README.md has the table). */
 #include <string.h>
 
 #include "common/str.h"
 
 #include "bridge/context.h"
 
-#define CONTEXT_VERSION 1
+#define CONTEXT_VERSION 2
+#define CONTEXT_OLDEST 1
 #define UUID_OCTETS 16
 #define DIGEST_DIGITS 8
 
@@ -55,6 +56,7 @@ bool context_encode(const struct context *c, uint8_t *out, size_t size, size_t *
     put_text8(&w, c->traceparent);
     if (c->has_original_operator)
         buf_put(&w, c->original_operator, UUID_OCTETS);
+    buf_put_u32(&w, c->last_status);
     *len_r = buf_written(&w);
     return !w.failed;
 }
@@ -63,7 +65,8 @@ bool context_decode(struct bytes in, struct context *c)
 {
     struct buf_reader r = buf_reader(in.data, in.len);
     *c = (struct context){0};
-    if (buf_get_u8(&r) < CONTEXT_VERSION) /* later versions only append */
+    uint8_t version = buf_get_u8(&r);
+    if (version < CONTEXT_OLDEST) /* later versions only append */
         return false;
     uint8_t flags = buf_get_u8(&r);
     c->message_id_known = (flags & FLAG_MESSAGE_ID) != 0;
@@ -87,6 +90,8 @@ bool context_decode(struct bytes in, struct context *c)
         if (original)
             memcpy(c->original_operator, original, UUID_OCTETS);
     }
+    if (version >= 2)
+        c->last_status = buf_get_u32(&r);
     return !r.failed;
 }
 

@@ -1,4 +1,5 @@
 /* Commands under way: where they live, how they are found, and the one mover between stages. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,6 +200,23 @@ void mt_set_reason(struct mt *mt, const char *reason)
     mt->reason = reason ? xstrdup(reason) : NULL;
 }
 
+void mt_set_expired(struct mt *mt)
+{
+    char reason[128];
+    mt->end = MT_END_EXPIRED;
+    mt->end_status = 0;
+    for (size_t i = 0; i < mt->segment_count && !mt->end_status; i++) {
+        if (mt->segments[i].state != SEGMENT_DONE)
+            mt->end_status = mt->segments[i].last_status;
+    }
+    const char *before = mt_count_segments(mt, SEGMENT_NEW) < mt->segment_count
+                             ? "it expired before all of its segments were sent"
+                             : "it expired before it was sent";
+    snprintf(reason, sizeof(reason), "%s%s%s", before, mt->end_status ? ", after " : "",
+             mt->end_status ? smpp_status_get(mt->end_status).name : "");
+    mt_set_reason(mt, reason);
+}
+
 /* "$JS.ACK.<stream>.<consumer>.<5 numbers>", or with "<domain>.<account>." before the stream and a
  * random token at the end. */
 bool mt_stream_name(const char *ack_subject, char *out, size_t size)
@@ -231,6 +249,7 @@ struct context mt_context(const struct mt *mt, const struct mt_segment *segment)
         .destination_digest = mt->destination_digest,
         .has_original_operator = mt->has_original_operator,
         .unknown_resubmits = segment ? segment->resubmits : 0,
+        .last_status = segment ? segment->last_status : 0,
     };
     memcpy(c.ack_subject, mt->ack_subject, sizeof(c.ack_subject));
     memcpy(c.traceparent, mt->traceparent, sizeof(c.traceparent));
@@ -258,4 +277,5 @@ void mt_adopt_context(struct mt *mt, const struct context *c)
         return;
     mt->segments[c->segment - 1].refusals = c->attempt;
     mt->segments[c->segment - 1].resubmits = c->unknown_resubmits;
+    mt->segments[c->segment - 1].last_status = c->last_status;
 }

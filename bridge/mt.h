@@ -47,13 +47,14 @@ struct mt;
 
 struct mt_segment {
     struct mt *mt;
-    uint8_t number;     /* 1 … n */
-    uint8_t state;      /* enum mt_segment_state */
-    uint8_t attempt;    /* of its key */
-    uint8_t refusals;   /* that count towards maxAttempts */
-    uint8_t resubmits;  /* after an unknown outcome */
-    uint8_t bind;       /* UNKNOWN: over which it was sent */
-    int64_t unknown_ms; /* UNKNOWN: wall time since */
+    uint8_t number;       /* 1 … n */
+    uint8_t state;        /* enum mt_segment_state */
+    uint8_t attempt;      /* of its key */
+    uint8_t refusals;     /* that count towards maxAttempts */
+    uint8_t resubmits;    /* after an unknown outcome */
+    uint8_t bind;         /* UNKNOWN: over which it was sent */
+    uint32_t last_status; /* of its last refusal; 0: none */
+    int64_t unknown_ms;   /* UNKNOWN: wall time since */
     char operator_message_id[SMPP_MESSAGE_ID_SIZE];
 };
 
@@ -163,6 +164,8 @@ size_t mt_count_segments(const struct mt *mt, enum mt_segment_state state);
 void mt_keep_raw(struct mt *mt, const void *data, size_t len);
 void mt_drop_raw(struct mt *mt);
 void mt_set_reason(struct mt *mt, const char *reason);
+/* It ends as EXPIRED, with the status of its last refusal if it had one. */
+void mt_set_expired(struct mt *mt);
 /* The stream's name out of the ack subject. */
 bool mt_stream_name(const char *ack_subject, char *out, size_t size) MUST_CHECK;
 /* The context for one segment of it, or for the whole (0). */

@@ -4,10 +4,8 @@
 
 #include "bridge/mt_command.h"
 
-static void end_as(struct mt *mt, enum mt_end end, const char *reason, const void *data, size_t len)
+static void keep(struct mt *mt, const void *data, size_t len)
 {
-    mt->end = (uint8_t)end;
-    mt_set_reason(mt, reason);
     if (mt->raw != data)
         mt_keep_raw(mt, data, len);
 }
@@ -27,7 +25,9 @@ static void refuse(struct mt *mt, const void *data, size_t len, enum command_fau
         note_message_id(mt, &traces.message_id);
     char reason[320];
     snprintf(reason, sizeof(reason), "%s: %s", command_fault_name(fault), error);
-    end_as(mt, MT_END_INVALID, reason, data, len);
+    mt->end = MT_END_INVALID;
+    mt_set_reason(mt, reason);
+    keep(mt, data, len);
 }
 
 static int64_t not_after(const struct mt *mt, const struct command *command)
@@ -55,7 +55,8 @@ bool mt_command_read(struct mt *mt, const void *data, size_t len, struct command
     mt->lane = command->priority >= 2;
     if (clock_wall_ms() < mt->not_after_ms)
         return true;
-    end_as(mt, MT_END_EXPIRED, "it expired before it was sent", data, len);
+    mt_set_expired(mt);
+    keep(mt, data, len);
     commands_clear(command);
     return false;
 }

@@ -209,7 +209,18 @@ static void refused(struct mt_segment *s, const struct ipc_outcome *r)
         return;
     }
     s->refusals = (uint8_t)(s->refusals + d.counts);
+    s->last_status = r->status;
     send_again(s, d.after_ms);
+}
+
+/* While it waited for its turn or for its next attempt. */
+static void expired(struct mt_segment *s)
+{
+    char reason[96];
+    const char *status = s->last_status ? smpp_status_get(s->last_status).name : NULL;
+    snprintf(reason, sizeof(reason), "it expired before it was sent%s%s",
+             status ? " again, after " : "", status ? status : "");
+    end_by_segment(s, MT_END_EXPIRED, s->last_status, reason);
 }
 
 /* --- unknown --- */
@@ -294,7 +305,7 @@ static void apply(struct mt_segment *s, const struct ipc_outcome *r)
         unknown(s, r);
         break;
     case IPC_OUTCOME_EXPIRED:
-        end_by_segment(s, MT_END_EXPIRED, 0, "it expired before it was sent");
+        expired(s);
         break;
     case IPC_OUTCOME_CLOSED:
         closed_before(s);

@@ -246,9 +246,7 @@ static void expire_list(struct mt_operator *mo, enum mt_stage stage, int64_t now
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         if (now_ms < mt->not_after_ms)
             continue;
-        mt->end = MT_END_EXPIRED;
-        mt_set_reason(mt, stage == MT_SENDING ? "it expired before all of its segments were sent"
-                                              : "it expired before it was sent");
+        mt_set_expired(mt);
         mt_settle_end(mt);
     }
 }

@@ -80,6 +80,22 @@ def test_no_time_for_another_attempt_is_expired(scripted, smsc):
     stack.wait_acknowledged()
 
 
+def test_expiry_between_two_attempts_keeps_the_status(scripted, smsc):
+    """The pause ends before the message does, but another bind is not there in time."""
+    stack = scripted()
+
+    def refuse_and_go(connection, p):
+        smsc.answer(connection, p, 0x08)
+        smsc.closing = True
+        connection.close()
+    smsc.handlers[SUBMIT_SM] = refuse_and_go
+    stack.send(1, expiresAt=now_iso(6))
+    event = one_event(stack)
+    assert (event["status"], event["errorCode"]) == ("EXPIRED", "0x00000008")
+    assert "RSYSERR" in event["reason"]
+    stack.wait_acknowledged()
+
+
 def test_status_classes_are_the_operators(scripted, smsc):
     refuse(smsc, 0x0B, 0x45)
     stack = scripted(statusClasses={"0x0B": "retry", "0x45": "permanent"})

@@ -21,6 +21,7 @@ static struct context example(void)
         .destination_digest = UINT64_C(0x1122334455667788),
         .has_original_operator = 1,
         .unknown_resubmits = 1,
+        .last_status = 0x58,
     };
     memset(c.message_id, 0xA5, sizeof(c.message_id));
     memset(c.original_operator, 0x5A, sizeof(c.original_operator));
@@ -46,6 +47,7 @@ static void assert_same(const struct context *a, const struct context *b)
     assert_int_equal(a->not_after_ms, b->not_after_ms);
     assert_int_equal(a->destination_digest, b->destination_digest);
     assert_int_equal(a->has_original_operator, b->has_original_operator);
+    assert_int_equal(a->last_status, b->last_status);
 }
 
 static void test_round_trip(void **state)
@@ -87,11 +89,26 @@ static void test_cut_short_and_appended(void **state)
     assert_true(context_encode(&in, packed, sizeof(packed), &len));
     for (size_t cut = 0; cut < len; cut++)
         assert_false(context_decode((struct bytes){packed, cut}, &out));
-    packed[0] = 2; /* a later version appends */
+    packed[0] = 3; /* a later version appends */
     assert_true(context_decode((struct bytes){packed, len + 20}, &out));
     assert_same(&in, &out);
     packed[0] = 0; /* there was none before 1 */
     assert_false(context_decode((struct bytes){packed, len}, &out));
+}
+
+/* What a bridge of before left with the agent. */
+static void test_version_1(void **state)
+{
+    (void)state;
+    uint8_t packed[CONTEXT_MAX];
+    size_t len;
+    enum { APPENDED = 4 };
+    struct context in = example(), out;
+    assert_true(context_encode(&in, packed, sizeof(packed), &len));
+    packed[0] = 1;
+    assert_true(context_decode((struct bytes){packed, len - APPENDED}, &out));
+    in.last_status = 0;
+    assert_same(&in, &out);
 }
 
 static uint64_t digest(const char *address)
@@ -118,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_largest_fits),
         cmocka_unit_test(test_cut_short_and_appended),
+        cmocka_unit_test(test_version_1),
         cmocka_unit_test(test_digests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

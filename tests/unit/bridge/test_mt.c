@@ -147,6 +147,7 @@ static void test_adopted_from_its_context(void **state)
     mt->destination_digest = 5;
     mt->segments[1].refusals = 2;
     mt->segments[1].resubmits = 1;
+    mt->segments[1].last_status = 0x58;
     struct context c = mt_context(mt, &mt->segments[1]);
     assert_int_equal(c.segment, 2);
     assert_int_equal(c.segments, 3);
@@ -161,6 +162,8 @@ static void test_adopted_from_its_context(void **state)
     assert_int_equal(mt->segments[1].refusals, 2);
     assert_int_equal(mt->segments[1].resubmits, 1);
     assert_int_equal(mt->segments[0].refusals, 0);
+    mt_set_expired(mt);
+    assert_int_equal(mt->end_status, 0x58);
 }
 
 static void test_stream_names(void **state)
