@@ -191,8 +191,8 @@ struct mt_path {
     bool stopping; /* SIGTERM or DRAINING: nothing is fetched or submitted any more */
     bool agent_gone;
     uint32_t ledger_entries, ledger_reserved;
-    uint16_t *references; /* of concatenations, by destination */
-    uint16_t *expected;   /* submits without stored correlation, by destination */
+    struct mt_references *references;
+    uint16_t *expected; /* submits without stored correlation, by destination */
     struct mt_encoder *encoder;
     struct mt_streams *streams;
 };

@@ -3,12 +3,12 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "common/random.h"
 
 #include "bridge/failover.h"
 #include "bridge/mt_consumer.h"
 #include "bridge/mt_encode.h"
 #include "bridge/mt_fetch.h"
+#include "bridge/mt_references.h"
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
 
@@ -74,8 +74,7 @@ struct mt_path *mt_path_create(const struct mt_path_options *options)
     list_init(&path->work);
     path->hook = (struct loop_hook){.fn = on_turn_end, .arg = path};
     timer_init(&path->tick, options->loop, on_tick, path);
-    path->references = xcalloc(MT_REFERENCES_SIZE, sizeof(uint16_t));
-    random_bytes(path->references, MT_REFERENCES_SIZE * sizeof(uint16_t));
+    path->references = mt_references_create(clock_wall_ms());
     path->expected = xcalloc(MT_EXPECTED_SIZE, sizeof(uint16_t));
     path->encoder = mt_encoder_create();
     path->streams = mt_streams_create(path);
@@ -100,7 +99,7 @@ void mt_path_destroy(struct mt_path **path_ptr)
     mt_streams_destroy(&path->streams);
     mt_encoder_destroy(&path->encoder);
     free(path->index);
-    free(path->references);
+    mt_references_destroy(&path->references);
     free(path->expected);
     free(path);
     *path_ptr = NULL;

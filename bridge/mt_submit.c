@@ -10,6 +10,7 @@
 #include "bridge/mt_command.h"
 #include "bridge/mt_credit.h"
 #include "bridge/mt_encode.h"
+#include "bridge/mt_references.h"
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
 
@@ -119,14 +120,10 @@ static int send_segments(struct mt *mt, const struct command *command, char *err
     return 0;
 }
 
-static void choose_reference(struct mt *mt, const struct command *command)
+static uint64_t reference_key(const struct command *command)
 {
-    const char *to = command->to.text;
-    uint64_t hash = context_destination_digest(to, strlen(to)) * UINT64_C(0x9e3779b97f4a7c15);
-    if (mt->segment_count == 0) /* else it was begun, with a reference */
-        mt->concat_ref = ++mt->owner->path->references[hash >> 50];
+    return context_destination_digest(command->to.text, strlen(command->to.text));
 }
-_Static_assert(MT_REFERENCES_SIZE == 1 << 14, "the 14 highest bits of the hash choose");
 
 /* Why a command waits on; else it was sent (in part) or has ended. */
 enum sent { SENT, NO_ROOM };
@@ -136,13 +133,18 @@ static enum sent send_command(struct mt *mt, const struct command *command)
     struct mt_operator *mo = mt->owner;
     char error[256];
     bool is_new = mt->segment_count == 0;
-    choose_reference(mt, command);
+    uint32_t reference =
+        mt_references_next(mo->path->references, reference_key(command), clock_wall_ms());
+    if (is_new)
+        mt->concat_ref = (uint16_t)reference;
     if (mt_encode_command(mo->path->encoder, mt, command, error, sizeof(error)) != 0) {
         mt->end = MT_END_INVALID;
         mt_set_reason(mt, error);
         mt_settle_end(mt);
         return SENT;
     }
+    if (is_new && mt->segment_count > 1)
+        mt_references_take(mo->path->references, reference_key(command), reference);
     if (!reserve(mt, mt->segment_count))
         return NO_ROOM;
     if (is_new) {

@@ -23,7 +23,6 @@ void mt_submit_unexpect(struct mt *mt);
 uint16_t *mt_submit_expected(const struct mt_path *path, const struct mno *op,
                              uint64_t destination_digest);
 
-#define MT_EXPECTED_SIZE 16384   /* counters; a collision makes a receipt wait a little longer */
-#define MT_REFERENCES_SIZE 16384 /* counters; destinations that share one still never repeat */
+#define MT_EXPECTED_SIZE 16384 /* counters; a collision makes a receipt wait a little longer */
 
 #endif

@@ -170,3 +170,16 @@ def test_text_that_is_no_utf8_is_refused(on, smsc):
     assert "UTF-8" in event["reason"]
     stack.wait_acknowledged()
     assert smsc.submits() == []
+
+
+def test_references(on, smsc):
+    send = on({"plain": {}})
+    to = "99971999999"
+    for n in (1, 2, 3):
+        send.stack.send(1, to="+" + to, text="x" * 200)
+        send.stack.send(1, to="+" + to, text="short")
+        wait_for(lambda: len(submitted(smsc, to)) == 3 * n, 15, "the submits")
+    got = [f["short_message"][3] for f in submitted(smsc, to) if f["esm_class"] == 0x40]
+    first, second, third = got[0::2]
+    assert got[1::2] == [first, second, third], "the parts agree"
+    assert [(second - first) % 256, (third - second) % 256] == [1, 1], "one by one, and only for long messages"

@@ -3,6 +3,8 @@ set(BRIDGE_DIR ${CMAKE_SOURCE_DIR}/bridge)
 add_unit_test(test_context SOURCES test_context.c ${BRIDGE_DIR}/context.c LIBRARIES common)
 add_unit_test(test_mt_ahead SOURCES test_mt_ahead.c ${BRIDGE_DIR}/mt_ahead.c LIBRARIES common)
 add_unit_test(test_mt_credit SOURCES test_mt_credit.c ${BRIDGE_DIR}/mt_credit.c LIBRARIES common)
+add_unit_test(test_mt_references SOURCES test_mt_references.c ${BRIDGE_DIR}/mt_references.c
+  LIBRARIES common)
 add_unit_test(test_retry_policy SOURCES test_retry_policy.c ${BRIDGE_DIR}/retry_policy.c
   LIBRARIES proto common)
 add_unit_test(test_operator_settings SOURCES test_operator_settings.c
