@@ -21,7 +21,7 @@ enum { TIMEOUT_S = 10, ANSWER_MAX = 16 * 1024 * 1024, STATUS_OK = 200, EXIT_USAG
 
 const char ctl_usage[] =
     "smpp-bridge ctl VERB: tells the running bridge, over CTL_SOCKET\n"
-    "  sessions           the binds as a table\n"
+    "  sessions [--json]  the binds as a table, or as /sessions has them\n"
     "  pause OP           send nothing for the operator until resume; binds stay\n"
     "  resume OP\n"
     "  rebind OP          drain, unbind, bind again with fresh credentials\n"
@@ -154,9 +154,9 @@ static int print_sessions(const char *body)
     return EXIT_SUCCESS;
 }
 
-static int print_answer(const struct verb *verb, int status, const char *body)
+static int print_answer(bool as_table, int status, const char *body)
 {
-    if (status == STATUS_OK && strcmp(verb->name, "sessions") == 0)
+    if (status == STATUS_OK && as_table)
         return print_sessions(body);
     fputs(body, status == STATUS_OK ? stdout : stderr);
     return status == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -165,14 +165,15 @@ static int print_answer(const struct verb *verb, int status, const char *body)
 int ctl_main(int argc, char **argv, const char *socket_path)
 {
     const struct verb *verb = argc > 0 ? find_verb(argv[0]) : NULL;
-    if (!verb || argc != (verb->has_argument ? 2 : 1) ||
+    bool reads = verb && strcmp(verb->name, "sessions") == 0;
+    bool as_json = reads && argc == 2 && strcmp(argv[1], "--json") == 0;
+    if (!verb || argc != (verb->has_argument || as_json ? 2 : 1) ||
         (verb->has_argument && !is_plain(argv[1]))) {
         fputs(ctl_usage, stderr);
         return EXIT_USAGE;
     }
     struct text path = {0}, answer = {0};
     const char *body = NULL;
-    bool reads = strcmp(verb->name, "sessions") == 0;
     text_printf(&path, "/%s%s%s", verb->name, verb->has_argument ? "/" : "",
                 verb->has_argument ? argv[1] : "");
     int status = request(socket_path, reads ? "GET" : "POST", path.data, &answer, &body);
@@ -180,7 +181,7 @@ int ctl_main(int argc, char **argv, const char *socket_path)
     if (!status)
         fprintf(stderr, "smpp-bridge ctl: no answer from %s: %s\n", socket_path, strerror(errno));
     else
-        result = print_answer(verb, status, body);
+        result = print_answer(reads && !as_json, status, body);
     text_free(&path);
     text_free(&answer);
     return result;

@@ -122,6 +122,10 @@ def test_detail(stack):
 def test_ctl(stack):
     out = stack.bridge.ctl("sessions")
     assert out.returncode == 0 and stack.ids[0] in out.stdout and "BOUND" in out.stdout
+    out = stack.bridge.ctl("sessions", "--json")
+    assert out.returncode == 0 and json.loads(out.stdout) == stack.bridge.json("/sessions")
+    assert stack.bridge.ctl("sessions", "--yaml").returncode == 2
+    assert stack.bridge.ctl("pause", "--json", stack.ids[0]).returncode == 2
     assert stack.bridge.ctl().returncode == 2
     assert stack.bridge.ctl("dance").returncode == 2
     assert stack.bridge.ctl("pause").returncode == 2

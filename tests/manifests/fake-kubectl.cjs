@@ -35,7 +35,11 @@ const verbs = {
   create: () => { world.puller = JSON.parse(fs.readFileSync(0, 'utf8')); return 'created'; },
   delete: () => { world.puller = null; return 'deleted'; },
   logs: () => 'smpp-bridge 0.2.0',
-  exec: () => JSON.stringify(world.sessions),
+  exec: () => { // as the program does: JSON where it is asked for, else the table
+    if (args.at(-1) === '--json') return JSON.stringify(world.sessions);
+    const rows = world.sessions.sessions.map((r) => `${r.operatorId}  ${r.operatorName}  ${r.state}  ${r.bindMode}  ${r.lastBoundAt ?? '-'}`);
+    return ['OPERATOR  NAME  STATE  MODE  LAST BOUND', ...rows].join('\n');
+  },
   patch: () => {
     const patch = JSON.parse(args[args.indexOf('-p') + 1]);
     if (kind === 'statefulset') world.template = patch.spec.template.spec;
