@@ -21,8 +21,12 @@ def make_stack(tmp_path):
         made.append(stack)
         return stack
     yield make
-    for stack in made:
-        stack.stop()
+    try:
+        refusals = [r for stack in made for r in stack.refusals()]
+    finally:
+        for stack in made:
+            stack.stop()
+    assert not refusals, "README's rights don't suffice"
 
 
 @pytest.fixture

@@ -7,34 +7,44 @@ import shutil
 import socket
 import threading
 
+from . import rights
 from .process import Process, free_port, wait_for
 
 NATS_SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
 
 
 class NatsServer(Process):
-    """`config` is appended to the configuration file (users, limits, cluster)."""
+    """`config` is appended to the configuration file (users, limits, cluster), which start() writes."""
 
-    def __init__(self, directory, config="", port=None, binary=None, max_payload=None):
+    def __init__(self, directory, config="", port=None, binary=None, max_payload=None, domain=None):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.port = port or free_port()
         self.config = config
-        path = os.path.join(self.directory, "nats.conf")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(f'listen: "127.0.0.1:{self.port}"\n'
-                    f'jetstream {{ store_dir: "{self.directory}/js" }}\n')
-            if max_payload:
-                f.write(f"max_payload: {max_payload}\n")
-            f.write(config + "\n")
-        super().__init__("nats-server", [binary or NATS_SERVER, "-c", path],
+        self.max_payload = max_payload
+        self.domain = domain
+        self.path = os.path.join(self.directory, "nats.conf")
+        super().__init__("nats-server", [binary or NATS_SERVER, "-c", self.path],
                          os.path.join(self.directory, "nats.log"))
 
     @property
     def url(self):
         return f"nats://127.0.0.1:{self.port}"
 
+    def connector_url(self, port=None):
+        """For the bridge; `port`: of something between them."""
+        return f"nats://{rights.USER}:{rights.PASSWORD}@127.0.0.1:{port or self.port}"
+
+    def _write_config(self):
+        with open(self.path, "w", encoding="utf-8") as f:
+            f.write(f'listen: "127.0.0.1:{self.port}"\n'
+                    f'jetstream {{ store_dir: "{self.directory}/js"{", domain: " + self.domain if self.domain else ""} }}\n')
+            if self.max_payload:
+                f.write(f"max_payload: {self.max_payload}\n")
+            f.write(self.config + "\n")
+
     def start(self):
+        self._write_config()
         since = len(self.lines)
         super().start()
         self.wait_line("Server is ready", since=since)
@@ -288,9 +298,10 @@ class NatsClient:
         return got
 
 
-def create_platform_streams(client, dispatch_retention="workqueue", dlr_window_s=1800, **dispatch):
+def create_platform_streams(client, dispatch_retention="workqueue", dlr_window_s=1800,
+                            dispatch_subjects=("smpp.operator.*",), **dispatch):
     """The streams as the platform has them (README: recommended); `dispatch`: more of SMS_DISPATCH."""
-    client.create_stream("SMS_DISPATCH", ["smpp.operator.*"], retention=dispatch_retention,
+    client.create_stream("SMS_DISPATCH", list(dispatch_subjects), retention=dispatch_retention,
                          duplicate_window_s=120, **dispatch)
     client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"], duplicate_window_s=dlr_window_s)
     client.create_stream("OPERATOR_EVENTS", ["operator.health"], duplicate_window_s=dlr_window_s)

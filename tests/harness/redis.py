@@ -3,6 +3,7 @@ import os
 import shutil
 import socket
 
+from . import rights
 from .process import Process, free_port, wait_for
 
 
@@ -11,14 +12,23 @@ class RedisServer(Process):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.port = port or free_port()
+        users = os.path.join(self.directory, "users.acl")
+        with open(users, "w", encoding="ascii") as f:
+            f.write(rights.redis_users())
         super().__init__("redis-server",
                          [shutil.which("redis-server"), "--port", self.port, "--bind", "127.0.0.1",
-                          "--dir", self.directory, "--save", "", "--appendonly", "no", *extra],
+                          "--dir", self.directory, "--save", "", "--appendonly", "no",
+                          "--aclfile", users, *extra],
                          os.path.join(self.directory, "redis.log"))
 
     @property
     def url(self):
         return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def connector_url(self):
+        """For the bridge."""
+        return f"redis://{rights.USER}:{rights.PASSWORD}@127.0.0.1:{self.port}/0"
 
     def start(self):
         since = len(self.lines)

@@ -4,6 +4,7 @@ import os
 import time
 import uuid
 
+from . import rights
 from .nats import NatsServer, create_platform_streams
 from .process import wait_for
 from .programs import Agent, Bridge, MnoSim, OperatorMgmtSim
@@ -33,10 +34,10 @@ class Stack:
 
     def __init__(self, directory, operators=1, mno_options=(), bridge_settings=None, agent_settings=None,
                  operator_settings=None, credentials=None, tps=0, nats_config="", names=True,
-                 operators_file=True, mno_address=None, dispatch_stream=None):
+                 operators_file=True, mno_address=None, dispatch_stream=None, js_domain=None):
         self.directory = str(directory)
         self.ids = [operator_id(n + 1) for n in range(operators)]
-        self.nats = NatsServer(os.path.join(self.directory, "nats"), config=nats_config)
+        self.nats = NatsServer(os.path.join(self.directory, "nats"), config=nats_config, domain=js_domain)
         self.redis = RedisServer(os.path.join(self.directory, "redis"))
         self.mno = MnoSim(os.path.join(self.directory, "mno"), *mno_options)
         self.mno_address = mno_address
@@ -51,6 +52,7 @@ class Stack:
         self.operators_path = os.path.join(self.directory, "operators-file.json") if operators_file else None
         self.bridge = None
         self.client = None
+        self.may_be_refused = False  # True: a test takes rights away
 
     def name(self, i):
         return f"Operator {chr(ord('A') + i % 26)}{i // 26 or ''}"
@@ -66,7 +68,16 @@ class Stack:
             json.dump({"operators": rows}, f)
         os.rename(self.operators_path + ".new", self.operators_path)
 
+    def nats_users(self):
+        """README's rights, with the names that this stack is configured for."""
+        set_to = self.bridge_settings.get
+        streams = {set_to("DISPATCH_STREAM", "SMS_DISPATCH"),
+                   *(o["dispatchStream"] for o in self.operator_settings.values() if "dispatchStream" in o)}
+        return rights.nats_users(streams=sorted(streams), mo_subject=set_to("MO_SUBJECT"),
+                                 lease_bucket=set_to("LEASE_BUCKET", "smpp-leases"), domain=self.nats.domain)
+
     def start_servers(self, streams=True):
+        self.nats.config += self.nats_users()
         self.nats.start()
         self.redis.start()
         self.client = self.nats.client()
@@ -89,8 +100,9 @@ class Stack:
         return self
 
     def make_bridge(self, name="bridge", **more):
-        settings = {"IPC_URL": self.agent.ipc_url, "NATS_URL": self.nats.url, "REDIS_URL": self.redis.url,
-                    **self.mgmt.bridge_environment()}
+        settings = {"IPC_URL": self.agent.ipc_url, "NATS_URL": self.nats.connector_url(),
+                    "REDIS_URL": self.redis.connector_url,
+                    "NATS_JS_DOMAIN": self.nats.domain, **self.mgmt.bridge_environment()}
         if self.operators_path:
             self.write_operators()
             settings["OPERATORS_FILE"] = self.operators_path
@@ -153,6 +165,14 @@ class Stack:
     def wait_acknowledged(self, timeout=30.0):
         for i in range(len(self.ids)):
             wait_for(lambda: self.unacknowledged(i) == 0, timeout, f"operator {i}: all acknowledged", 0.05)
+
+    def refusals(self):
+        """What NATS and Redis did not allow; [] when README's rights suffice."""
+        found = [line for line in self.nats.lines if "Violation" in line]
+        if self.redis.alive():
+            self.redis.resume()
+            found += [str(entry) for entry in self.redis.command("ACL", "LOG")]
+        return [] if self.may_be_refused else found
 
     def stop(self):
         if self.client:

@@ -122,8 +122,8 @@ def test_a_wrong_filter_is_refused(make_stack):
 
 
 def test_a_missing_stream_is_waited_for(make_stack):
-    stack = prepare(make_stack)
-    run(stack, DISPATCH_STREAM="OTHER")
+    stack = prepare(make_stack, bridge_settings={"DISPATCH_STREAM": "OTHER"})
+    run(stack)
     wait_not_ready(stack, "stream OTHER is missing")
 
 

@@ -25,7 +25,7 @@ class Pod:
         self.agent = Agent(os.path.join(stack.directory, f"agent-{self.name}"))
         self.settings = {"IPC_URL": self.agent.ipc_url, "INSTANCE_ID": self.name, "ASSIGNMENT": "lease",
                          "LEASE_TTL_MS": TTL_MS, "LEASE_DEADLINE_MS": DEADLINE_MS,
-                         "NATS_URL": f"nats://127.0.0.1:{self.proxy.port}", **settings}
+                         "NATS_URL": stack.nats.connector_url(self.proxy.port), **settings}
         self.bridge = stack.make_bridge(f"bridge-{self.name}", **self.settings)
 
     def start(self):
