@@ -9,9 +9,9 @@
 #include "common/str.h"
 
 #include "bridge/bridge_settings.h"
+#include "bridge/bridge_settings_check.h"
 
 #define SETTINGS_FILE_MAX (256 * 1024)
-#define LEASE_MARGIN_MIN_MS 1500
 
 #define AT(f) .offset = offsetof(struct bridge_settings, f)
 
@@ -215,62 +215,6 @@ static const struct setting table[] = {
      .meaning = "the holder gives its binds up by itself when it could not renew for so long"},
 };
 
-/* --- what no single row can say --- */
-
-static int refuse(char *error_r, size_t error_size, const char *why)
-{
-    struct str_out out = str_out(error_r, error_size);
-    str_puts(&out, why);
-    return -1;
-}
-
-static int check_sources(const struct bridge_settings *s, char *error_r, size_t error_size)
-{
-    if (!s->operators_file && !s->operator_ids)
-        return refuse(error_r, error_size, "OPERATORS_FILE or OPERATOR_IDS is required");
-    if (!s->internal_service_token_file && !s->internal_service_token)
-        return refuse(error_r, error_size,
-                      "INTERNAL_SERVICE_TOKEN_FILE or INTERNAL_SERVICE_TOKEN is required");
-    if (strncmp(s->operator_mgmt_url, "https://", 8) != 0 || !s->operator_mgmt_url[8])
-        return refuse(error_r, error_size,
-                      "OPERATOR_MGMT_URL: https://… is wanted, nothing else (the password travels "
-                      "over it)");
-    if (strncmp(s->ipc_url, "ipc://", 6) != 0 || !s->ipc_url[6])
-        return refuse(error_r, error_size, "IPC_URL: ipc://<path of a socket> is wanted");
-    return 0;
-}
-
-static bool is_bucket_name(const char *name)
-{
-    return name && *name &&
-           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")] ==
-               0;
-}
-
-static int check_numbers(const struct bridge_settings *s, char *error_r, size_t error_size)
-{
-    if (s->reconnect_min_ms > s->reconnect_max_ms)
-        return refuse(error_r, error_size, "RECONNECT_MIN_MS is above RECONNECT_MAX_MS");
-    if (s->enquire_link_timeout_ms > s->enquire_link_interval_ms)
-        return refuse(error_r, error_size,
-                      "ENQUIRE_LINK_TIMEOUT_MS is above ENQUIRE_LINK_INTERVAL_MS");
-    if (s->lease_deadline_ms >= s->lease_ttl_ms)
-        return refuse(error_r, error_size,
-                      "LEASE_DEADLINE_MS has to be below LEASE_TTL_MS: the holder lets go before "
-                      "others take over");
-    if (s->lease_ttl_ms - s->lease_deadline_ms < LEASE_MARGIN_MIN_MS)
-        return refuse(
-            error_r, error_size,
-            "LEASE_TTL_MS has to be at least 1500 ms above LEASE_DEADLINE_MS: renewals, a "
-            "clean good-bye and pauses share what is between them");
-    if (s->assignment == ASSIGNMENT_LEASE && !is_bucket_name(s->lease_bucket))
-        return refuse(error_r, error_size, "LEASE_BUCKET: letters, digits, '-' and '_' are wanted");
-    if ((s->nats_cert_file == NULL) != (s->nats_key_file == NULL))
-        return refuse(error_r, error_size,
-                      "NATS_CERT_FILE and NATS_KEY_FILE: one without the other");
-    return 0;
-}
-
 /* --- load and reload --- */
 
 static void name_instance(struct bridge_settings *s)
@@ -296,8 +240,7 @@ int bridge_settings_load(struct bridge_settings *settings_r, char *error_r, size
     free(text);
     if (status != 0)
         return -1;
-    if (check_sources(settings_r, error_r, error_size) != 0 ||
-        check_numbers(settings_r, error_r, error_size) != 0) {
+    if (bridge_settings_check(settings_r, error_r, error_size) != 0) {
         bridge_settings_free(settings_r);
         return -1;
     }

@@ -137,6 +137,14 @@ static const char *open_tcp(const char *name, struct http_listen *listen_r)
     return NULL;
 }
 
+bool http_listen_is_name(const char *name)
+{
+    char host[256];
+    const char *port;
+    return strncmp(name, "unix:", 5) == 0 ? name[5] == '/'
+                                          : split_name(name, host, sizeof(host), &port);
+}
+
 int http_listen_open(const char *name, struct http_listen *listen_r, char *error_r,
                      size_t error_size)
 {

@@ -10,6 +10,8 @@ struct http_listen {
     char *unix_path; /* NULL: TCP */
 };
 
+/* Whether it is such a name, whatever the machine says to it. */
+bool http_listen_is_name(const char *name);
 /* May block to look a name up; for the start. A unix socket has mode 0600 from the beginning; one
  * that a dead process left behind is replaced. */
 int http_listen_open(const char *name, struct http_listen *listen_r, char *error_r,

@@ -545,13 +545,11 @@ int redis_create(struct loop *loop, const char *url, const struct redis_events *
     struct redis_url parsed;
     if (redis_url_parse(url, &parsed, error_r, error_size) != 0)
         return -1;
-#ifndef BRIDGE_REDIS_TLS
-    if (parsed.tls) {
-        static const char text[] = "rediss:// needs a hiredis of 1.0 or later; this build has none";
-        str_copy(error_r, error_size, text, sizeof(text) - 1);
+    const char *unusable = redis_url_unusable(&parsed);
+    if (unusable) {
+        str_copy(error_r, error_size, unusable, strlen(unusable));
         return -1;
     }
-#endif
     struct redis *redis = xcalloc(1, sizeof(*redis));
     redis->loop = loop;
     redis->url = parsed;

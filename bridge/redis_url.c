@@ -102,3 +102,13 @@ int redis_url_parse(const char *text, struct redis_url *url_r, char *error_r, si
     str_copy(error_r, error_size, error, strlen(error));
     return -1;
 }
+
+const char *redis_url_unusable(const struct redis_url *url)
+{
+#ifdef BRIDGE_REDIS_TLS
+    (void)url;
+    return NULL;
+#else
+    return url->tls ? "rediss:// needs a hiredis of 1.0 or later; this build has none" : NULL;
+#endif
+}

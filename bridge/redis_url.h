@@ -15,5 +15,7 @@ struct redis_url {
 
 int redis_url_parse(const char *url, struct redis_url *url_r, char *error_r,
                     size_t error_size) MUST_CHECK;
+/* NULL, or why this build can't go there. */
+const char *redis_url_unusable(const struct redis_url *url);
 
 #endif

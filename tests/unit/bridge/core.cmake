@@ -11,6 +11,8 @@ add_unit_test(test_operator_settings SOURCES test_operator_settings.c
   ${BRIDGE_DIR}/operator_members.c ${BRIDGE_DIR}/operator_settings.c
   ${BRIDGE_DIR}/operator_settings_parse.c LIBRARIES proto common)
 add_unit_test(test_bridge_settings SOURCES test_bridge_settings.c ${BRIDGE_DIR}/bridge_settings.c
+  ${BRIDGE_DIR}/bridge_settings_check.c ${BRIDGE_DIR}/redis_url.c ${BRIDGE_DIR}/jetstream_servers.c
+  ${BRIDGE_DIR}/http_listen.c
   ${BRIDGE_DIR}/operator_members.c ${BRIDGE_DIR}/operator_settings.c
   ${BRIDGE_DIR}/operator_settings_parse.c LIBRARIES proto common)
 add_unit_test(test_mt_consumer_rules SOURCES test_mt_consumer_rules.c

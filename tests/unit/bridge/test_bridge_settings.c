@@ -75,6 +75,23 @@ static void test_wrong(void **state)
         {"NATS_CERT_FILE", "/c", "NATS_KEY_FILE"},
         {"IPC_URL", "tcp://x", "IPC_URL"},
         {"SETTINGS_FILE", "/does/not/exist", "exist"},
+        {"NATS_URL", "http://nats:4222", "NATS_URL"},
+        {"NATS_URL", ",", "NATS_URL"},
+        {"REDIS_URL", "http://redis", "REDIS_URL"},
+        {"REDIS_URL", "redis://redis:0/0", "REDIS_URL"},
+        {"REDIS_URL", "rediss://redis:6379/0", "this build"}, /* the test is built without TLS */
+        {"MGMT_LISTEN", "3001", "MGMT_LISTEN"},
+        {"MGMT_LISTEN", "0.0.0.0:65536", "MGMT_LISTEN"},
+        {"MGMT_LISTEN", "unix:mgmt.sock", "MGMT_LISTEN"},
+        {"CTL_SOCKET", "ctl.sock", "CTL_SOCKET"},
+        {"NATS_JS_DOMAIN", "a.b", "NATS_JS_DOMAIN"},
+        {"NATS_JS_DOMAIN", "a b", "NATS_JS_DOMAIN"},
+        {"MO_SUBJECT", "sms mo", "MO_SUBJECT"},
+        {"MO_SUBJECT", "sms.mo.\r\nPUB x 0", "MO_SUBJECT"},
+        {"MO_SUBJECT", "sms.>", "MO_SUBJECT"},
+        {"MO_SUBJECT", "sms..mo", "MO_SUBJECT"},
+        {"DISPATCH_STREAM", "SMS.DISPATCH", "DISPATCH_STREAM"},
+        {"DISPATCH_STREAM", "SMS DISPATCH", "DISPATCH_STREAM"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bridge_settings s;
