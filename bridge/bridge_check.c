@@ -111,7 +111,7 @@ static bool connect_nats(struct check *c)
     bool up =
         jetstream_create(c->loop, &options, &events, &c->js, c->reason, sizeof(c->reason)) == 0 &&
         wait_until(c, &c->nats_up);
-    say(c, up, "NATS %s%s%s", s->nats_url, up ? "" : ": ", up ? "" : c->reason);
+    say(c, up, "NATS%s%s", up ? "" : ": ", up ? "" : c->reason);
     return up;
 }
 

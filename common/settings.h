@@ -26,7 +26,8 @@ struct setting {
     int64_t min, max;         /* SETTING_INT; SETTING_STRING: bounds of the length, max 0: 4096 */
     const char *choices;      /* SETTING_CHOICE */
     bool reloadable;
-    bool secret; /* masked wherever it is shown */
+    bool secret;   /* masked wherever it is shown */
+    bool has_user; /* SETTING_STRING: URLs; what stands before the last '@' is masked */
     bool required;
     const char *meaning; /* one line, for --print-settings and the README table */
 };

@@ -139,6 +139,17 @@ int settings_text_parse(const struct setting *s, struct bytes text, void *settin
     return 0;
 }
 
+/* Whatever a password consists of: from the first "://" to the last '@'. */
+static void put_without_user(struct str_out *o, const char *text)
+{
+    const char *at = strrchr(text, '@');
+    const char *scheme = strstr(text, "://");
+    if (at && scheme && scheme < at)
+        str_put(o, text, (size_t)(scheme + 3 - text));
+    str_puts(o, at ? "***" : "");
+    str_puts(o, at ? at : text);
+}
+
 void settings_text_format(const struct setting *s, const void *settings,
                           char out[SETTINGS_TEXT_SIZE])
 {
@@ -146,7 +157,9 @@ void settings_text_format(const struct setting *s, const void *settings,
     struct str_out o = str_out(out, SETTINGS_TEXT_SIZE);
     switch (s->type) {
     case SETTING_STRING:
-        if (string_of(s, settings))
+        if (string_of(s, settings) && s->has_user)
+            put_without_user(&o, string_of(s, settings));
+        else if (string_of(s, settings))
             str_puts(&o, string_of(s, settings));
         break;
     case SETTING_INT:

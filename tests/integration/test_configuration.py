@@ -32,10 +32,12 @@ def test_words_of_the_command_line():
 def test_check_config(make_stack):
     good = {"OPERATOR_IDS": "5a5a0000-0000-4000-8000-000000000001=Operator A", "OPERATOR_MGMT_URL": "https://m.test",
             "OPERATOR_MGMT_CA_FILE": "/ca", "OPERATOR_MGMT_CERT_FILE": "/c", "OPERATOR_MGMT_KEY_FILE": "/k",
-            "INTERNAL_SERVICE_TOKEN": "t0p-secret", "REDIS_URL": "redis://user:hidden@127.0.0.1:6379/0"}
+            "INTERNAL_SERVICE_TOKEN": "t0p-secret", "REDIS_URL": "redis://user:hidden@127.0.0.1:6379/0",
+            "NATS_URL": "nats://user:hidden@127.0.0.1:4222"}
     shown = run("--check-config", **good)
     assert shown.returncode == 0
     assert "WINDOW_SIZE=100" in shown.stdout and "INTERNAL_SERVICE_TOKEN=***" in shown.stdout
+    assert "NATS_URL=nats://***@127.0.0.1:4222" in shown.stdout
     assert "t0p-secret" not in shown.stdout and "hidden" not in shown.stdout
     for name, value, says in (("WINDOW_SIZE", "0", "WINDOW_SIZE"), ("OPERATOR_MGMT_URL", "http://m.test", "https"),
                               ("OPERATOR_IDS", "no-uuid", "no-uuid"), ("OPERATORS_FILE", "/nowhere", "/nowhere")):

@@ -22,7 +22,7 @@ static const struct setting table[] = {
      .default_text = "nats://127.0.0.1:4222",
      .min = 3,
      .max = 40,
-     .reloadable = true,
+     .has_user = true,
      .meaning = "where the server is"},
     {.name = "T_TOKEN",
      .type = SETTING_STRING,
@@ -204,6 +204,35 @@ static void test_printing_masks_secrets(void **state)
     settings_free(table, COUNT, &s);
 }
 
+static void test_who_logs_in_is_not_shown(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"nats://a:secret@h:1", "T_URL=nats://***@h:1\n"},
+        {"nats://a:secret@h:1,nats://a:secret@i:2", "T_URL=nats://***@i:2\n"},
+        {"a:secret@h", "T_URL=***@h\n"},
+        {"nats://a:se@cret@h,i", "T_URL=nats://***@h,i\n"},
+        {"nats://h:1,tls://i:2", "T_URL=nats://h:1,tls://i:2\n"},
+    };
+    struct example s, fresh;
+    char error[256], out[2048];
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        setenv("T_URL", rows[i][0], 1);
+        assert_int_equal(load("T_TOKEN=hunter2", &s, error), 0);
+        print(print_effective, &s, out);
+        if (strncmp(out, rows[i][1], strlen(rows[i][1])) != 0)
+            fail_msg("%s: %s", rows[i][0], out);
+        setenv("T_URL", "nats://b:hidden@h", 1);
+        assert_int_equal(load("T_TOKEN=hunter2", &fresh, error), 0);
+        settings_apply_reloadable(table, COUNT, &s, &fresh);
+        settings_free(table, COUNT, &s);
+        settings_free(table, COUNT, &fresh);
+    }
+    assert_non_null(strstr(logged, "needs a restart\",\"setting\":\"T_URL\""));
+    assert_null(strstr(logged, "secret"));
+    assert_null(strstr(logged, "hidden"));
+}
+
 static void test_reloading_takes_what_is_reloadable(void **state)
 {
     (void)state;
@@ -243,6 +272,7 @@ int main(void)
         TEST(test_errors_name_the_setting),
         TEST(test_a_wrong_value_of_the_environment),
         TEST(test_printing_masks_secrets),
+        TEST(test_who_logs_in_is_not_shown),
         TEST(test_reloading_takes_what_is_reloadable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
