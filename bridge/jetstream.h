@@ -52,6 +52,9 @@ struct jetstream_events {
                        const char *text);
     /* An idle heartbeat of `tag`: its consumer is alive. */
     void (*heartbeat)(void *arg, uint32_t tag);
+    /* The server or the library objects to something, such as a publish that is not allowed (which
+     * is not answered otherwise). NULL: logged alone. */
+    void (*objected)(void *arg, const char *text);
     void *arg;
 };
 

@@ -147,4 +147,6 @@ void jetstream_arrivals_complaint(struct jetstream *js, const char *text)
         log_warn("NATS objects", LOG_STR("text", text));
     str_copy(js->complaint, sizeof(js->complaint), text, strlen(text));
     str_copy(js->trouble, sizeof(js->trouble), text, strlen(text));
+    if (js->events.objected)
+        js->events.objected(js->events.arg, text);
 }

@@ -2,6 +2,7 @@
 import json
 import os
 import socket
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -105,7 +106,6 @@ class Agent(Process):
         return super().start()
 
     def check(self):
-        import subprocess
         return subprocess.run(self.argv + ["--check"], env=program_environment(self.settings),
                               capture_output=True, text=True, timeout=10, check=False)
 
@@ -171,6 +171,9 @@ class Bridge(Process):
         return sum(v for (n, pairs), v in self.metrics().items() if n == name and want <= set(pairs))
 
     def ctl(self, *words):
-        import subprocess
-        return subprocess.run(self.argv + ["ctl", *words], env=program_environment(self.settings),
-                              capture_output=True, text=True, timeout=10, check=False)
+        return self.run("ctl", *words)
+
+    def run(self, *words, timeout=10, **more):
+        """Another process of the same program and settings, which ends by itself."""
+        return subprocess.run(self.argv + list(words), env=program_environment({**self.settings, **more}),
+                              capture_output=True, text=True, timeout=timeout, check=False)

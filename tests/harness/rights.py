@@ -39,6 +39,10 @@ def nats_users(**names):
             f'  {{ user: {USER}, password: "{PASSWORD}", permissions: {json.dumps(rights)} }} ] }}\n')
 
 
+def redis_words():
+    return _block("Redis").split()
+
+
 def redis_users():
     """An ACL file: the same."""
-    return f"user default on nopass ~* &* +@all\nuser {USER} on >{PASSWORD} {' '.join(_block('Redis').split())}\n"
+    return f"user default on nopass ~* &* +@all\nuser {USER} on >{PASSWORD} {' '.join(redis_words())}\n"

@@ -135,21 +135,3 @@ def test_small_max_ack_pending_is_obeyed(make_stack):
     assert any("max_ack_pending is 10" in line for line in stack.bridge.lines)
     stack.send(200)
     wait_for(lambda: stack.mno.stats()["submits"] == 200, 30, "all are sent")
-
-
-def test_check_config_connect(make_stack):
-    import subprocess
-    stack = prepare(make_stack)
-    bridge = stack.make_bridge()
-    from harness.programs import program_environment
-
-    def check():
-        return subprocess.run(bridge.argv + ["--check-config", "--connect"], env=program_environment(bridge.settings),
-                              capture_output=True, text=True, timeout=60, check=False)
-    good = check()
-    assert good.returncode == 0, good.stdout + good.stderr
-    assert "WRONG" not in good.stdout and "credentials of" in good.stdout
-    make_consumer(stack, max_deliver=5)
-    bad = check()
-    assert bad.returncode == 1 and "max_deliver is 5" in bad.stdout
-    assert "s3cr3tpw" not in good.stdout + bad.stdout and stack.mgmt.token not in good.stdout
