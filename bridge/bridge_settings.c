@@ -228,16 +228,23 @@ static void name_instance(struct bridge_settings *s)
     s->instance_id = xstrdup(host);
 }
 
-int bridge_settings_load(struct bridge_settings *settings_r, char *error_r, size_t error_size)
+/* The text of SETTINGS_FILE, NULL where there is none. */
+static int read_file(char **text_r, char *error_r, size_t error_size)
 {
     const char *path = getenv("SETTINGS_FILE");
-    char *text = NULL;
-    if (path && *path) {
-        size_t len;
-        text = file_read(path, SETTINGS_FILE_MAX, &len, error_r, error_size);
-        if (!text)
-            return -1;
-    }
+    size_t len;
+    *text_r = NULL;
+    if (!path || !*path)
+        return 0;
+    *text_r = file_read(path, SETTINGS_FILE_MAX, &len, error_r, error_size);
+    return *text_r ? 0 : -1;
+}
+
+int bridge_settings_load(struct bridge_settings *settings_r, char *error_r, size_t error_size)
+{
+    char *text;
+    if (read_file(&text, error_r, error_size) != 0)
+        return -1;
     int status = settings_load(table, ARRAY_LEN(table), text, settings_r, error_r, error_size);
     free(text);
     if (status != 0)
@@ -248,6 +255,22 @@ int bridge_settings_load(struct bridge_settings *settings_r, char *error_r, size
     }
     name_instance(settings_r);
     return 0;
+}
+
+int bridge_settings_ctl_socket(char **path_r, char *error_r, size_t error_size)
+{
+    struct bridge_settings s = {0};
+    char *text;
+    if (read_file(&text, error_r, error_size) != 0)
+        return -1;
+    int status = 0;
+    for (size_t i = 0; i < ARRAY_LEN(table) && status == 0; i++) {
+        if (strcmp(table[i].name, "CTL_SOCKET") == 0)
+            status = settings_load_one(&table[i], text, &s, error_r, error_size);
+    }
+    free(text);
+    *path_r = s.ctl_socket;
+    return status;
 }
 
 void bridge_settings_free(struct bridge_settings *settings)

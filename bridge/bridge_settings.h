@@ -41,6 +41,8 @@ struct bridge_settings {
 /* −1 with one line that names the setting; nothing to free then. */
 int bridge_settings_load(struct bridge_settings *settings_r, char *error_r,
                          size_t error_size) MUST_CHECK;
+/* CTL_SOCKET alone, for `ctl`; owned, NULL: nowhere. */
+int bridge_settings_ctl_socket(char **path_r, char *error_r, size_t error_size) MUST_CHECK;
 void bridge_settings_free(struct bridge_settings *settings);
 /* Reads everything again and takes over what is reloadable; what is invalid is logged and changes
  * nothing. True when something changed. */

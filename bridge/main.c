@@ -107,8 +107,16 @@ static int run(void)
 
 static int run_ctl(int argc, char **argv)
 {
-    const char *path = getenv("CTL_SOCKET");
-    return ctl_main(argc, argv, path && *path ? path : "/run/smpp-bridge/ctl.sock");
+    char *path, error[512];
+    if (bridge_settings_ctl_socket(&path, error, sizeof(error)) != 0) {
+        fprintf(stderr, "smpp-bridge ctl: %s\n", error);
+        return 1;
+    }
+    if (!path)
+        fprintf(stderr, "smpp-bridge ctl: CTL_SOCKET is empty: the bridge listens nowhere\n");
+    int status = path ? ctl_main(argc, argv, path) : 1;
+    free(path);
+    return status;
 }
 
 static int show(const char *text)

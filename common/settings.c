@@ -109,8 +109,8 @@ static int check_file(const struct setting *table, size_t count, const char *fil
     return 0;
 }
 
-static int load_one(const struct setting *s, const char *file_text, void *out, char *error_r,
-                    size_t error_size)
+int settings_load_one(const struct setting *s, const char *file_text, void *out, char *error_r,
+                      size_t error_size)
 {
     struct line line;
     struct bytes text;
@@ -160,7 +160,7 @@ int settings_load(const struct setting *table, size_t count, const char *file_te
     if (file_text && check_file(table, count, file_text, error_r, error_size) != 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (load_one(&table[i], file_text, out, error_r, error_size) == 0)
+        if (settings_load_one(&table[i], file_text, out, error_r, error_size) == 0)
             continue;
         settings_free(table, count, out);
         return -1;

@@ -38,6 +38,9 @@ struct setting {
  */
 int settings_load(const struct setting *table, size_t count, const char *file_text, void *out,
                   char *error_r, size_t error_size) MUST_CHECK;
+/* One of them alone, whatever the others are: into the struct laid out by `table`. */
+int settings_load_one(const struct setting *setting, const char *file_text, void *out,
+                      char *error_r, size_t error_size) MUST_CHECK;
 /* Releases the strings. */
 void settings_free(const struct setting *table, size_t count, void *settings);
 /* Copies the reloadable ones from `fresh` into `live`; logs each change and each change that needs

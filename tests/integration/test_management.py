@@ -1,5 +1,6 @@
 """The management API and ctl: to the letter of the contract, and what an engineer needs."""
 import json
+import os
 import re
 
 from harness.process import wait_for
@@ -125,6 +126,13 @@ def test_ctl(stack):
     out = stack.bridge.ctl("sessions", "--json")
     assert out.returncode == 0 and json.loads(out.stdout) == stack.bridge.json("/sessions")
     assert stack.bridge.ctl("sessions", "--yaml").returncode == 2
+    settings = os.path.join(stack.directory, "settings")
+    with open(settings, "w", encoding="utf-8") as f:
+        f.write(f"WINDOW_SIZE=wrong\nCTL_SOCKET={stack.bridge.settings['CTL_SOCKET']}\n")
+    out = stack.bridge.run("ctl", "sessions", CTL_SOCKET=None, SETTINGS_FILE=settings)
+    assert out.returncode == 0 and stack.ids[0] in out.stdout
+    assert stack.bridge.run("ctl", "sessions", CTL_SOCKET=None, SETTINGS_FILE="/nowhere").returncode == 1
+    assert "CTL_SOCKET is empty" in stack.bridge.run("ctl", "sessions", CTL_SOCKET="").stderr
     assert stack.bridge.ctl("pause", "--json", stack.ids[0]).returncode == 2
     assert stack.bridge.ctl().returncode == 2
     assert stack.bridge.ctl("dance").returncode == 2
