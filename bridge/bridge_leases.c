@@ -7,12 +7,16 @@
 
 #include "common/log.h"
 
+#include "proto/smpp_status.h"
+
 #include "bridge/bridge_parts.h"
 
 #define AGENT_SILENT_MS 3000 /* its heartbeat comes every second */
 #define SETTLING_MS 5000     /* then it is dropped with what it has */
 #define SETTLED_MS 10000     /* after it is unbound: Redis or NATS may be away */
 #define OFFER_FACTOR 3       /* × FAILOVER_AFTER_MS without a session */
+#define AUTH_REST_MS                                                                               \
+    (20 * 60 * 1000) /* the agent's longest wait after a refused password, and more */
 #define LET_GO_MS 1000
 
 /* --- what this instance can do --- */
@@ -216,12 +220,26 @@ static void look_at_release(struct bridge *b, struct mno *op)
 
 /* --- offered to others --- */
 
-static bool is_bound(const struct mno *op, uint8_t bind)
+static bool is_bound(const struct operator_session *row)
+{
+    return row->state == IPC_SESSION_BOUND || row->state == IPC_SESSION_FAILBACK;
+}
+
+/* The MNO's last word was that it does not know these credentials. Another instance has the same,
+ * and would try them without the patience that keeps the account from being locked. */
+static bool is_refused_credentials(const struct operator_session *row)
+{
+    return row->refused_status && row->refused_ms > row->last_bound_ms &&
+           clock_wall_ms() - row->refused_ms < AUTH_REST_MS &&
+           smpp_status_get(row->refused_status).bind == SMPP_BIND_CREDENTIALS;
+}
+
+static bool any_row(const struct mno *op, uint8_t bind,
+                    bool (*is)(const struct operator_session *row))
 {
     for (size_t i = 0; i < op->row_end; i++) {
         const struct operator_session *row = &op->rows[i];
-        if (row->present && row->bind == bind &&
-            (row->state == IPC_SESSION_BOUND || row->state == IPC_SESSION_FAILBACK))
+        if (row->present && row->bind == bind && is(row))
             return true;
     }
     return false;
@@ -230,8 +248,9 @@ static bool is_bound(const struct mno *op, uint8_t bind)
 /* Another instance may reach the MNO where this one can't. */
 static void look_at_bind(struct bridge *b, struct mno *op, uint8_t bind)
 {
-    int64_t unbound_ms = leases_note_bound(op, bind, is_bound(op, bind));
-    if (unbound_ms < OFFER_FACTOR * op->settings.failover_after_ms)
+    int64_t unbound_ms = leases_note_bound(op, bind, any_row(op, bind, is_bound));
+    if (unbound_ms < OFFER_FACTOR * op->settings.failover_after_ms ||
+        any_row(op, bind, is_refused_credentials))
         return;
     log_warn("a bind that can't be had is offered to others", LOG_STR("operatorId", op->id_text),
              LOG_UINT("bind", bind), LOG_INT("unboundMs", unbound_ms));

@@ -3,6 +3,7 @@ decides: never two sessions submitting at the same time, nothing lost. Times and
 import collections
 import json
 import os
+import socket
 import threading
 import time
 
@@ -11,6 +12,7 @@ import pytest
 from harness.process import wait_for
 from harness.programs import Agent
 from harness.proxy import Proxy
+from harness.stack import operator_id
 
 TTL_MS, DEADLINE_MS = 6000, 3000
 # A pod that is lost: TTL after what the other saw last, which is a look (0.5 s) after it was written; the share of
@@ -31,6 +33,7 @@ class Pod:
     def start(self):
         self.agent.start()
         self.bridge.start()
+        wait_for(lambda: self.bridge.http("/health")[0] == 200 or self.bridge._must_live(), 10, f"the bridge of {self.name} answers", 0.02)
         return self
 
     def kill(self):
@@ -49,13 +52,16 @@ class Pod:
     def holds(self):
         return self.bridge.alive() and self.bridge.metric("smpp_connector_lease_held") > 0
 
+    def given(self, operator_id):
+        return self.bridge.metric("smpp_connector_leases_given_total", operator_id=operator_id)
+
     def bound(self):
         return any(r["state"] == "BOUND" for r in self.bridge.sessions())
 
 
 class Pods:
-    def __init__(self, make_stack, tps=300, **settings):
-        self.stack = make_stack(tps=tps)
+    def __init__(self, make_stack, tps=300, operators=1, mno_options=(), credentials=None, **settings):
+        self.stack = make_stack(tps=tps, operators=operators, mno_options=mno_options, credentials=credentials)
         self.history = os.path.join(self.stack.directory, "history.jsonl")
         self.stack.mno.argv += ["--history", self.history]
         self.stack.start_servers()
@@ -250,3 +256,21 @@ def test_a_holder_without_a_session_offers_its_bind(pods):
     p.stack.mno.start()
     wait_for(lambda: a.bound() or b.bound(), 20, "somebody is bound", 0.05)
     assert [a.holds(), b.holds()].count(True) == 1
+
+
+def test_refused_credentials_are_not_offered(pods):
+    """A password is tried at the pace of AUTH_RETRY_MIN_MS, however many pods there are: MNOs lock accounts. Another
+    operator of the same pod, whose MNO is not there, shows that time enough has passed for an offer."""
+    refused, absent = operator_id(1), operator_id(2)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        p = pods(operators=2, mno_options=("--bind-status", "0x0E"), credentials={absent: {"port": s.getsockname()[1]}},
+                 FAILOVER_AFTER_MS=1000, RECONNECT_MIN_MS=200, RECONNECT_MAX_MS=400)
+        a, b = p.pods
+        a.start()
+        wait_for(lambda: a.given(absent) >= 1, 20, "a bind that can't be had is offered", 0.05)
+        b.start()
+        wait_for(lambda: b.given(absent) >= 1 and a.given(absent) >= 2, 30, "it goes to and fro", 0.05)
+    assert p.stack.mno.stats()["binds_refused"] == 1
+    assert a.given(refused) == b.given(refused) == 0
+    assert a.detail()["leases"][0]["holder"] == a.name
