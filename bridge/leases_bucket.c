@@ -1,4 +1,5 @@
-/* STREAM.INFO, and STREAM.CREATE with three copies, else with one. */
+/* STREAM.INFO, and STREAM.CREATE with three copies; with one where the server is no cluster. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 
 #define AGAIN_MS 5000
 #define ERR_NO_STREAM 10059
+#define ERR_NO_CLUSTER 10074 /* replicas > 1 not supported in non-clustered mode */
+#define REPLICAS 3
 
 struct leases_bucket {
     struct jetstream *js;
@@ -20,7 +23,7 @@ struct leases_bucket {
     void *arg;
     struct timer again;
     bool ready, asking;
-    unsigned replicas; /* of the attempt to make it; 0: none is under way */
+    unsigned replicas; /* of the last attempt to make it */
     char trouble[320];
 };
 
@@ -33,15 +36,26 @@ static void on_again(void *arg)
 
 /* --- what was answered --- */
 
-static void found(struct leases_bucket *b, const char *how)
+static void found(struct leases_bucket *b, const char *how, const char *weakness)
 {
     if (!b->ready)
         log_info("the bucket of the leases is there", LOG_STR("bucket", b->name),
                  LOG_STR("how", how));
+    if (!b->ready && weakness)
+        log_warn("the leases are only as good as the bucket that keeps them",
+                 LOG_STR("bucket", b->name), LOG_STR("weakness", weakness));
     b->ready = true;
     b->trouble[0] = 0;
-    b->replicas = 0;
     b->on_ready(b->arg);
+}
+
+static void refuse(struct leases_bucket *b, const char *text)
+{
+    if (strcmp(text, b->trouble) != 0)
+        log_error("no leases can be taken", LOG_STR("reason", text));
+    str_copy(b->trouble, sizeof(b->trouble), text, strlen(text));
+    b->ready = false;
+    timer_start_ms(&b->again, AGAIN_MS);
 }
 
 static void missing(struct leases_bucket *b, const char *reason)
@@ -51,31 +65,77 @@ static void missing(struct leases_bucket *b, const char *reason)
              "the key-value bucket %.60s of the leases is not there and can't be made (%.80s): "
              "nats kv add %.60s --replicas 3",
              b->name, reason, b->name);
-    if (strcmp(text, b->trouble) != 0)
-        log_error("no leases can be taken", LOG_STR("reason", text));
-    str_copy(b->trouble, sizeof(b->trouble), text, strlen(text));
-    b->ready = false;
-    b->replicas = 0;
-    timer_start_ms(&b->again, AGAIN_MS);
+    refuse(b, text);
 }
 
-/* 0: no error; −1: unreadable, with the reason. */
-static int64_t error_of(const char *json, size_t len, char *reason, size_t size)
+/* What JetStream said about the bucket. */
+struct answer {
+    int64_t error; /* 0: none; −1: unreadable */
+    char reason[160];
+    int64_t max_age_ns, replicas;
+    bool in_memory;
+};
+
+static void read_config(const struct json *config, struct answer *a)
 {
-    int64_t code = -1;
+    struct bytes storage;
+    if (!json_int(json_member(config, "max_age"), 0, INT64_MAX, &a->max_age_ns))
+        a->max_age_ns = 0;
+    if (!json_int(json_member(config, "num_replicas"), 1, INT32_MAX, &a->replicas))
+        a->replicas = 1;
+    a->in_memory = json_string(json_member(config, "storage"), &storage) &&
+                   str_equal((const char *)storage.data, storage.len, "memory", 6);
+}
+
+static struct answer read_answer(const char *json, size_t len, const char *reason)
+{
+    struct answer a = {.error = -1};
     struct bytes text;
-    struct json *root = json_parse(json, len, JSON_SIZE_LIMIT * 16, reason, size);
+    if (!json) {
+        snprintf(a.reason, sizeof(a.reason), "%s", reason ? reason : "no answer");
+        return a;
+    }
+    struct json *root = json_parse(json, len, JSON_SIZE_LIMIT * 16, a.reason, sizeof(a.reason));
     if (!root)
-        return -1;
+        return a;
     const struct json *error = json_member(root, "error");
     if (!error)
-        code = 0;
-    else if (!json_int(json_member(error, "err_code"), 1, INT32_MAX, &code))
-        code = -1;
+        a.error = 0;
+    else if (!json_int(json_member(error, "err_code"), 1, INT32_MAX, &a.error))
+        a.error = -1;
     if (error && json_string(json_member(error, "description"), &text))
-        str_copy(reason, size, (const char *)text.data, text.len);
+        str_copy(a.reason, sizeof(a.reason), (const char *)text.data, text.len);
+    read_config(json_member(root, "config"), &a);
     json_destroy(&root);
-    return code;
+    return a;
+}
+
+/* A key that goes by itself is free, whoever holds it. */
+static bool forgets(const struct leases_bucket *b, const struct answer *a, char *text, size_t size)
+{
+    snprintf(text, size,
+             "the key-value bucket %.60s of the leases forgets its keys after %" PRId64
+             " s (max_age), held or not: nats stream edit KV_%.60s --max-age 0s",
+             b->name, a->max_age_ns / NS_PER_S, b->name);
+    return a->max_age_ns != 0;
+}
+
+static const char *weakness_of(const struct answer *a)
+{
+    if (a->in_memory)
+        return "it is in memory: a restarted server has forgotten who holds what";
+    return a->replicas < REPLICAS
+               ? "fewer than three replicas: a server that is lost takes it along"
+               : NULL;
+}
+
+static void use(struct leases_bucket *b, const struct answer *a, const char *how)
+{
+    char text[sizeof(b->trouble)];
+    if (forgets(b, a, text, sizeof(text)))
+        refuse(b, text);
+    else
+        found(b, how, weakness_of(a));
 }
 
 /* --- asking --- */
@@ -85,15 +145,14 @@ static void make(struct leases_bucket *b, unsigned replicas);
 static void on_made(void *arg, const char *json, size_t len, const char *reason)
 {
     struct leases_bucket *b = arg;
-    char why[160] = "";
+    struct answer a = read_answer(json, len, reason);
     b->asking = false;
-    int64_t error = json ? error_of(json, len, why, sizeof(why)) : -1;
-    if (error == 0)
-        found(b, b->replicas > 1 ? "made, with three replicas" : "made, with one replica");
-    else if (json && b->replicas > 1)
+    if (a.error == 0)
+        use(b, &a, "made");
+    else if (a.error == ERR_NO_CLUSTER && b->replicas > 1)
         make(b, 1);
     else
-        missing(b, json ? why : reason);
+        missing(b, a.reason);
 }
 
 static void make(struct leases_bucket *b, unsigned replicas)
@@ -117,15 +176,14 @@ static void make(struct leases_bucket *b, unsigned replicas)
 static void on_info(void *arg, const char *json, size_t len, const char *reason)
 {
     struct leases_bucket *b = arg;
-    char why[160] = "";
+    struct answer a = read_answer(json, len, reason);
     b->asking = false;
-    int64_t error = json ? error_of(json, len, why, sizeof(why)) : -1;
-    if (error == 0)
-        found(b, "found");
-    else if (error == ERR_NO_STREAM)
-        make(b, 3);
+    if (a.error == 0)
+        use(b, &a, "found");
+    else if (a.error == ERR_NO_STREAM)
+        make(b, REPLICAS);
     else if (!b->ready)
-        missing(b, json ? why : reason);
+        missing(b, a.reason);
 }
 
 static void look(struct leases_bucket *b)

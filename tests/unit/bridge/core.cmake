@@ -20,5 +20,7 @@ add_unit_test(test_mt_consumer_rules SOURCES test_mt_consumer_rules.c
 add_unit_test(test_lease SOURCES test_lease.c ${BRIDGE_DIR}/lease.c LIBRARIES common)
 add_unit_test(test_lease_value SOURCES test_lease_value.c ${BRIDGE_DIR}/lease_value.c
   ${BRIDGE_DIR}/crypto.c LIBRARIES proto common OpenSSL::SSL OpenSSL::Crypto)
+add_unit_test(test_leases_bucket SOURCES test_leases_bucket.c ${BRIDGE_DIR}/leases_bucket.c
+  LIBRARIES proto common)
 add_unit_test(test_mt LIBRARIES bridge-core)
 add_unit_test(test_failover LIBRARIES bridge-core)
