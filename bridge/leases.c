@@ -20,6 +20,8 @@
 struct slot {
     struct leases *owner;
     struct mno *op; /* NULL: the operator is gone */
+    char id_text[UUID_TEXT_SIZE];
+    struct list link; /* among the orphans */
     uint8_t bind;
     struct lease lease;
     mono_t since;           /* held */
@@ -42,6 +44,7 @@ struct leases {
     struct timer tick;
     size_t first; /* operator whose turn it is */
     size_t held;
+    struct list orphans; /* slots without an operator: their last answer is awaited */
     char complaint[200];
 };
 
@@ -81,13 +84,6 @@ static void complain(struct leases *l, const char *what, const char *reason)
     str_copy(l->complaint, sizeof(l->complaint), text, strlen(text));
 }
 
-/* One whose operator is gone lives until its answer has come. */
-static void free_orphan(struct slot *s)
-{
-    if (!s->op && !s->lease.under_way)
-        free(s);
-}
-
 /* --- reading --- */
 
 static enum lease_owner owner_of(const struct leases *l, const struct lease_value *v)
@@ -96,6 +92,8 @@ static enum lease_owner owner_of(const struct leases *l, const struct lease_valu
         return LEASE_OWNER_NONE;
     return memcmp(v->home, l->home, sizeof(v->home)) == 0 ? LEASE_OWNER_US : LEASE_OWNER_OTHER;
 }
+
+static void end_orphan(struct slot *s, bool is_ours);
 
 static void on_read(void *arg, const char *json, size_t len, const char *reason)
 {
@@ -118,7 +116,7 @@ static void on_read(void *arg, const char *json, size_t len, const char *reason)
                                v.ttl_ms));
     }
     (void)reason; /* what is wrong with the connection is said elsewhere */
-    free_orphan(s);
+    end_orphan(s, answer == LEASE_ANSWER_VALUE && owner_of(l, &v) == LEASE_OWNER_US);
 }
 
 static bool read_it(struct slot *s)
@@ -126,8 +124,8 @@ static bool read_it(struct slot *s)
     struct leases *l = s->owner;
     char what[192], json[256];
     snprintf(what, sizeof(what), "STREAM.MSG.GET.KV_%s", l->bucket_name);
-    snprintf(json, sizeof(json), "{\"last_by_subj\":\"$KV.%s.%s.%u\"}", l->bucket_name,
-             s->op->id_text, s->bind);
+    snprintf(json, sizeof(json), "{\"last_by_subj\":\"$KV.%s.%s.%u\"}", l->bucket_name, s->id_text,
+             s->bind);
     return jetstream_api(l->with.js, what, json, on_read, s);
 }
 
@@ -138,6 +136,7 @@ static void on_set(void *arg, enum jetstream_set_end end, uint64_t revision, con
     struct slot *s = arg;
     struct leases *l = s->owner;
     mono_t now = clock_boot();
+    bool gave = s->lease.under_way == LEASE_ASK_GIVE;
     switch (end) {
     case JETSTREAM_SET_DONE:
         tell(s, lease_was_written(&s->lease, now, &l->times, revision));
@@ -154,19 +153,33 @@ static void on_set(void *arg, enum jetstream_set_end end, uint64_t revision, con
         lease_no_answer(&s->lease, now, &l->times);
         break;
     }
-    free_orphan(s);
+    end_orphan(s, end == JETSTREAM_SET_DONE && !gave);
 }
 
-static bool write_it(struct slot *s, const char *id_text, bool is_free)
+static bool write_it(struct slot *s, bool is_free)
 {
     struct leases *l = s->owner;
     char subject[256], text[LEASE_VALUE_MAX];
     struct lease_value v = {.free = is_free, .ttl_ms = l->times.ttl_ms};
     str_copy(v.holder, sizeof(v.holder), l->instance_id, strlen(l->instance_id));
     memcpy(v.home, l->home, sizeof(v.home));
-    snprintf(subject, sizeof(subject), "$KV.%s.%s.%u", l->bucket_name, id_text, s->bind);
+    snprintf(subject, sizeof(subject), "$KV.%s.%s.%u", l->bucket_name, s->id_text, s->bind);
     size_t len = lease_value_encode(&v, text);
     return jetstream_set(l->with.js, subject, s->lease.revision, text, len, on_set, s);
+}
+
+/* What came of the last question about a lease whose operator is gone: what is ours is given away,
+ * so that others need not wait for its end. */
+static void end_orphan(struct slot *s, bool is_ours)
+{
+    if (s->op)
+        return;
+    if (is_ours && write_it(s, true)) {
+        s->lease.under_way = LEASE_ASK_GIVE;
+        return;
+    }
+    list_remove(&s->link);
+    free(s);
 }
 
 /* --- whose turn it is --- */
@@ -203,10 +216,10 @@ static void ask(struct slot *s, mono_t now, bool take, bool renew, size_t *reads
         break;
     case LEASE_ASK_TAKE:
     case LEASE_ASK_RENEW:
-        sent = write_it(s, s->op->id_text, false);
+        sent = write_it(s, false);
         break;
     case LEASE_ASK_GIVE:
-        sent = write_it(s, s->op->id_text, true);
+        sent = write_it(s, true);
         break;
     }
     *reads -= !is_held;
@@ -294,17 +307,17 @@ const char *leases_former_holder(const struct mno *op, uint8_t bind)
     return op->leases->slots[bind]->holder;
 }
 
-/* What is held of it is given away. The answer to what is under way frees it. */
+/* What is held of it is given away, once the answer to what is under way tells its revision. */
 static void abandon(struct slot *s)
 {
     struct leases *l = s->owner;
     bool was_held = s->lease.state == LEASE_HELD;
     l->held -= was_held;
-    if (was_held && !s->lease.under_way && write_it(s, s->op->id_text, true))
-        s->lease.under_way = LEASE_ASK_GIVE;
     s->op = NULL;
     s->lease.state = LEASE_UNKNOWN;
-    free_orphan(s);
+    list_append(&l->orphans, &s->link);
+    if (!s->lease.under_way)
+        end_orphan(s, was_held);
 }
 
 static struct slot *make_slot(struct leases *l, struct mno *op, size_t bind)
@@ -312,6 +325,8 @@ static struct slot *make_slot(struct leases *l, struct mno *op, size_t bind)
     struct slot *s = xcalloc(1, sizeof(*s));
     s->owner = l;
     s->op = op;
+    memcpy(s->id_text, op->id_text, sizeof(s->id_text));
+    list_init(&s->link);
     s->bind = (uint8_t)bind;
     lease_init(&s->lease);
     return s;
@@ -348,6 +363,7 @@ struct leases *leases_create(const struct leases_options *options)
 {
     struct leases *l = xcalloc(1, sizeof(*l));
     l->with = *options;
+    list_init(&l->orphans);
     l->bucket_name = xstrdup(options->bucket);
     l->instance_id = xstrdup(options->instance_id);
     l->times = lease_times(options->ttl_ms, options->deadline_ms);
@@ -377,6 +393,9 @@ void leases_destroy(struct leases **leases)
     timer_stop(&l->tick);
     for (size_t i = 0; i < operators_count(l->with.operators); i++)
         free_slots(operators_at(l->with.operators, i));
+    LIST_FOREACH (item, &l->orphans) {
+        free(LIST_ENTRY(item, struct slot, link));
+    }
     leases_bucket_destroy(&l->bucket);
     free(l->bucket_name);
     free(l->instance_id);

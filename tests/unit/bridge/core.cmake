@@ -22,5 +22,9 @@ add_unit_test(test_lease_value SOURCES test_lease_value.c ${BRIDGE_DIR}/lease_va
   ${BRIDGE_DIR}/crypto.c LIBRARIES proto common OpenSSL::SSL OpenSSL::Crypto)
 add_unit_test(test_leases_bucket SOURCES test_leases_bucket.c ${BRIDGE_DIR}/leases_bucket.c
   LIBRARIES proto common)
+add_unit_test(test_bridge_leases SOURCES test_bridge_leases.c ${BRIDGE_DIR}/leases.c ${BRIDGE_DIR}/leases_bucket.c
+  ${BRIDGE_DIR}/lease.c ${BRIDGE_DIR}/lease_value.c ${BRIDGE_DIR}/crypto.c ${BRIDGE_DIR}/operators.c
+  ${BRIDGE_DIR}/operator_settings.c ${BRIDGE_DIR}/operator_settings_parse.c ${BRIDGE_DIR}/operator_members.c
+  LIBRARIES proto common OpenSSL::SSL OpenSSL::Crypto)
 add_unit_test(test_mt LIBRARIES bridge-core)
 add_unit_test(test_failover LIBRARIES bridge-core)
