@@ -320,6 +320,7 @@ static int create_inside(struct bridge *b, char *error_r, size_t error_size)
         .health_events = b->health_events,
         .tps = b->tps,
         .leases = b->leases,
+        .rivals = b->rivals,
         .instance_id = b->settings.instance_id,
         .mt = view_mt,
         .trouble = trouble,
@@ -367,13 +368,15 @@ static int start(struct bridge *b, char *error_r, size_t error_size)
 
 /* --- and taking down --- */
 
+/* DETACH to the agent, and to those who share the limit what a gone agent leaves to them. */
 static void say_good_bye(struct bridge *b)
 {
     if (!b->link)
         return;
     agent_link_detach(b->link);
     mono_t until = mono_add_ms(clock_mono(), LAST_WORD_MS);
-    while (!agent_link_idle(b->link) && !mono_reached(clock_mono(), until))
+    while ((!agent_link_idle(b->link) || (b->agent_gone && redis_outstanding(b->redis) > 0)) &&
+           !mono_reached(clock_mono(), until))
         loop_turn(b->loop, 10);
 }
 
@@ -395,6 +398,7 @@ static void destroy(struct bridge *b)
     /* After those who take back their publishes; what they queued is sent all the same. */
     jetstream_destroy(&b->js, bridge_drain_linger_ms(b), JOIN_MS);
     leases_destroy(&b->leases);
+    lease_rivals_destroy(&b->rivals);
     operators_destroy(&b->operators);
     agent_link_destroy(&b->link);
     https_client_destroy(&b->https);

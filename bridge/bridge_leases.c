@@ -35,6 +35,11 @@ static bool may_renew(void *arg)
     return b->attached && agent_link_silent_ms(b->link) < AGENT_SILENT_MS;
 }
 
+static bool nobody_sends(void *arg, struct mno *op)
+{
+    return lease_rivals_none(((struct bridge *)arg)->rivals, op);
+}
+
 /* --- to the agent --- */
 
 static void send_lease(struct bridge *b, const struct mno *op, uint8_t bind, mono_t until,
@@ -149,6 +154,7 @@ static void on_ended(void *arg, struct mno *op, uint8_t bind, bool given)
 void bridge_leases_create(struct bridge *b)
 {
     const struct bridge_settings *s = &b->settings;
+    b->rivals = lease_rivals_create(b->loop, b->redis, b->operators, s->instance_id);
     b->leases = leases_create(&(struct leases_options){
         .loop = b->loop,
         .js = b->js,
@@ -159,6 +165,7 @@ void bridge_leases_create(struct bridge *b)
         .deadline_ms = s->lease_deadline_ms,
         .may_take = may_take,
         .may_renew = may_renew,
+        .nobody_sends = nobody_sends,
         .taken = on_taken,
         .renewed = on_renewed,
         .ended = on_ended,

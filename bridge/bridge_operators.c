@@ -110,6 +110,7 @@ static void remove_operator(struct bridge *b, struct mno *op)
     tps_operator_gone(b->tps, op);
     if (b->leases)
         leases_operator_gone(b->leases, op);
+    lease_rivals_operator_gone(op);
     credentials_operator_gone(b->credentials, op);
     operators_remove(b->operators, &op);
 }

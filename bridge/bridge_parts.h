@@ -7,6 +7,7 @@
 
 #include "bridge/bridge.h"
 #include "bridge/ctl.h"
+#include "bridge/lease_rivals.h"
 #include "bridge/leases.h"
 #include "bridge/mt_path.h"
 
@@ -27,6 +28,7 @@ struct bridge {
     struct operators *operators;
     struct correlations *correlations;
     struct leases *leases; /* NULL: ASSIGNMENT=static */
+    struct lease_rivals *rivals;
     struct tps *tps;
     struct credentials *credentials;
     struct mt_path *mt;

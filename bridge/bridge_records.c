@@ -140,6 +140,8 @@ DECODE(draining)
 static void on_gone(struct bridge *b, const struct ipc_gone *r)
 {
     log_info("the agent is about to exit", LOG_UINT("unsettled", r->unsettled));
+    for (size_t i = 0; i < operators_count(b->operators); i++) /* the others may have its parts */
+        tps_operator_gone(b->tps, operators_at(b->operators, i));
     bridge_drain_agent_gone(b);
 }
 DECODE(gone)

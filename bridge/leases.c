@@ -189,6 +189,15 @@ static const struct slot *first_of(const struct mno *op)
     return op->leases && op->leases->count ? op->leases->slots[0] : NULL;
 }
 
+static bool others_hold_some(const struct mno *op)
+{
+    for (size_t i = 0; i < op->leases->count; i++) {
+        if (op->leases->slots[i]->lease.state == LEASE_OTHERS)
+            return true;
+    }
+    return false;
+}
+
 /* The binds beyond the first follow it, so that one instance has an operator as a whole. */
 static bool may_take(const struct slot *s, mono_t now, bool in_general)
 {
@@ -198,7 +207,9 @@ static bool may_take(const struct slot *s, mono_t now, bool in_general)
     if (s->lease.state != LEASE_FREE || s->lease.is_ours || s->bind > 0)
         return true;
     int64_t wait_ms = (int64_t)l->held * WAIT_FOR_EACH_MS;
-    return mono_diff_ms(now, s->lease.seen_at) >= (wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
+    if (mono_diff_ms(now, s->lease.seen_at) < (wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS))
+        return false;
+    return others_hold_some(s->op) || l->with.nobody_sends(l->with.arg, s->op);
 }
 
 static void ask(struct slot *s, mono_t now, bool take, bool renew, size_t *reads)

@@ -24,6 +24,8 @@ struct leases_options {
     /* Could this instance use another lease just now? Is its agent there to obey those it has? */
     bool (*may_take)(void *arg);
     bool (*may_renew)(void *arg);
+    /* No other instance sends for the operator without a lease? */
+    bool (*nobody_sends)(void *arg, struct mno *op);
     /* Held from now on, and each time that it was renewed. */
     void (*taken)(void *arg, struct mno *op, uint8_t bind);
     void (*renewed)(void *arg, struct mno *op, uint8_t bind);

@@ -10,6 +10,7 @@
 #include "bridge/dlr.h"
 #include "bridge/health_events.h"
 #include "bridge/http_server.h"
+#include "bridge/lease_rivals.h"
 #include "bridge/leases.h"
 #include "bridge/tps.h"
 
@@ -33,6 +34,7 @@ struct management_options {
     struct health_events *health_events;
     struct tps *tps;
     const struct leases *leases; /* NULL: static assignment */
+    const struct lease_rivals *rivals;
     const char *instance_id;     /* copied */
     /* May be NULL. */
     void (*mt)(void *arg, const struct mno *op, struct management_mt *mt_r);

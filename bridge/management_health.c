@@ -49,6 +49,12 @@ static void check_operator(const struct management_options *m, const struct mno 
     if (operators_is_served(op) && op->health != IPC_HEALTH_BOUND &&
         op->health != IPC_HEALTH_FAILBACK)
         add_operator(missing, op, "no session is bound");
+    const char *rival = op->standby ? lease_rivals_of(m->rivals, op) : NULL;
+    if (rival) {
+        char text[128];
+        snprintf(text, sizeof(text), "%.64s sends for it without a lease", rival);
+        add_operator(missing, op, text);
+    }
     struct management_mt mt = management_mt_of(m, op);
     if (mt.trouble)
         add_operator(missing, op, mt.trouble);

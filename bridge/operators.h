@@ -57,6 +57,7 @@ struct operator_counters {
 };
 
 struct operator_leases;   /* leases.h */
+struct lease_rival;       /* lease_rivals.h */
 struct mt_operator;       /* mt.h: consumer, fetched commands, credits */
 struct dlr_operator;      /* dlr.h: receipts under way */
 struct tps_operator;      /* tps.h: share of the limit */
@@ -115,6 +116,7 @@ struct mno {
     struct histogram token_wait;      /* seconds a command waited for tokens */
 
     struct operator_leases *leases; /* NULL: static assignment */
+    struct lease_rival *rival;
     struct mt_operator *mt;
     struct dlr_operator *dlr;
     struct tps_operator *tps;

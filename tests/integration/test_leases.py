@@ -25,10 +25,13 @@ class Pod:
         self.stack, self.name = stack, f"pod-{number}"
         self.proxy = Proxy(("127.0.0.1", stack.nats.port))
         self.agent = Agent(os.path.join(stack.directory, f"agent-{self.name}"))
-        self.settings = {"IPC_URL": self.agent.ipc_url, "INSTANCE_ID": self.name, "ASSIGNMENT": "lease",
+        self.settings = {"IPC_URL": self.agent.ipc_url, "INSTANCE_ID": self.name,
                          "LEASE_TTL_MS": TTL_MS, "LEASE_DEADLINE_MS": DEADLINE_MS,
                          "NATS_URL": stack.nats.connector_url(self.proxy.port), **settings}
-        self.bridge = stack.make_bridge(f"bridge-{self.name}", **self.settings)
+        self.assign("lease")
+
+    def assign(self, how):
+        self.bridge = self.stack.make_bridge(f"bridge-{self.name}", ASSIGNMENT=how, **self.settings)
 
     def start(self):
         self.agent.start()
@@ -274,3 +277,30 @@ def test_refused_credentials_are_not_offered(pods):
     assert p.stack.mno.stats()["binds_refused"] == 1
     assert a.given(refused) == b.given(refused) == 0
     assert a.detail()["leases"][0]["holder"] == a.name
+
+
+def test_from_one_pod_without_leases_to_two(pods):
+    """A pod that came before the leases holds none: it is waited for, and its end is the hand-over."""
+    p = pods()
+    a, b = p.pods
+    a.assign("static")
+    a.start()
+    a.bridge.wait_ready()
+    p.flow()
+    p.wait_flowing()
+    b.start()
+    wait_for(lambda: f"{a.name} sends for it without a lease" in b.bridge.http("/ready")[1], 15, "it says why it waits", 0.05)
+    assert not b.holds() and p.stack.mno.stats()["binds"] == 1
+
+    began = time.monotonic()
+    a.agent.send_signal(15)  # deleted: both get SIGTERM
+    a.bridge.send_signal(15)
+    wait_for(b.bound, 15, "the second is bound", 0.02)
+    timed("a pod without leases ended, bound by the other", began)
+    assert (a.agent.wait(), a.bridge.wait()) == (0, 0)
+    a.assign("lease")
+    a.start()
+    wait_standby(a)
+    p.wait_flowing()
+    p.end_flow()
+    assert p.check() == 0 and b.holds()

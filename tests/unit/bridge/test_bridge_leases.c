@@ -93,6 +93,13 @@ static bool yes(void *arg)
     return true;
 }
 
+static bool nobody(void *arg, struct mno *op)
+{
+    (void)arg;
+    (void)op;
+    return true;
+}
+
 static void on_taken(void *arg, struct mno *op, uint8_t bind)
 {
     (void)op;
@@ -139,6 +146,7 @@ static void hold(struct rig *r)
         .deadline_ms = 59400, /* renewed each 100 ms */
         .may_take = yes,
         .may_renew = yes,
+        .nobody_sends = nobody,
         .taken = on_taken,
         .renewed = nothing,
         .ended = on_ended,
