@@ -4,25 +4,29 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import socket
 import threading
 
 from . import rights
-from .process import Process, free_port, wait_for
+from .process import Deadline, Process, free_port, wait_for
 
 NATS_SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
 
 
 class NatsServer(Process):
-    """`config` is appended to the configuration file (users, limits, cluster), which start() writes."""
+    """`config` is appended to the configuration file (users, limits, cluster), which start() writes; `user`: (name,
+    password) of ours."""
 
-    def __init__(self, directory, config="", port=None, binary=None, max_payload=None, domain=None):
+    def __init__(self, directory, config="", port=None, binary=None, max_payload=None, domain=None, store=None, user=None):
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.port = port or free_port()
         self.config = config
+        self.user = user
         self.max_payload = max_payload
         self.domain = domain
+        self.store = store or f"{self.directory}/js"
         self.path = os.path.join(self.directory, "nats.conf")
         super().__init__("nats-server", [binary or NATS_SERVER, "-c", self.path],
                          os.path.join(self.directory, "nats.log"))
@@ -38,7 +42,7 @@ class NatsServer(Process):
     def _write_config(self):
         with open(self.path, "w", encoding="utf-8") as f:
             f.write(f'listen: "127.0.0.1:{self.port}"\n'
-                    f'jetstream {{ store_dir: "{self.directory}/js"{", domain: " + self.domain if self.domain else ""} }}\n')
+                    f'jetstream {{ store_dir: "{self.store}"{", domain: " + self.domain if self.domain else ""} }}\n')
             if self.max_payload:
                 f.write(f"max_payload: {self.max_payload}\n")
             f.write(self.config + "\n")
@@ -50,8 +54,77 @@ class NatsServer(Process):
         self.wait_line("Server is ready", since=since)
         return self
 
+    def reload(self, config):
+        """Another configuration while it runs."""
+        since = len(self.lines)
+        self.config = config
+        self._write_config()
+        self.send_signal(signal.SIGHUP)
+        self.wait_line("Reloaded server configuration", since=since)
+
     def client(self, **kwargs):
+        if self.user:
+            kwargs = {"user": self.user[0], "password": self.user[1], **kwargs}
         return NatsClient(("127.0.0.1", self.port), **kwargs)
+
+
+class NatsCluster:
+    """Three servers that replicate; stands in for a NatsServer. Streams want num_replicas 3."""
+    SIZE = 3
+
+    def __init__(self, directory, binary=None):
+        routes = [free_port() for _ in range(self.SIZE)]
+        every = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
+        self.servers = [
+            NatsServer(os.path.join(str(directory), f"n{i}"), binary=binary, config=f"""
+                server_name: n{i}
+                cluster {{ name: test, listen: "127.0.0.1:{routes[i]}", routes: [{every}] }}""")
+            for i in range(self.SIZE)]
+
+    @property
+    def url(self):
+        return ",".join(s.url for s in self.servers)
+
+    def alive(self):
+        return any(s.alive() for s in self.servers)
+
+    def start(self):
+        for s in self.servers:
+            Process.start(s)  # none is ready before there is a majority
+        for s in self.servers:
+            s.wait_line("Server is ready")
+        wait_for(self._has_leader, 30, "the cluster has a leader", 0.1)
+        return self
+
+    def _has_leader(self):
+        try:
+            with self.client() as client:
+                return client.api("INFO", timeout=1)
+        except (OSError, NatsError, Deadline):
+            return None
+
+    def client(self, **kwargs):
+        """Of any that runs."""
+        return next(s for s in self.servers if s.alive()).client(**kwargs)
+
+    def leader(self, stream):
+        """The server that leads it, or None while nobody does."""
+        try:
+            with self.client() as client:
+                name = client.stream_info(stream, timeout=1)["cluster"].get("leader")
+        except (OSError, NatsError, Deadline):
+            return None
+        return next((s for s in self.servers if s.alive() and f"n{self.servers.index(s)}" == name), None)
+
+    def stop(self, timeout=15.0):
+        for s in self.servers:
+            if s.alive():
+                s.stop(timeout)
+
+    def kill(self):
+        for s in self.servers:
+            if s.alive():
+                s.kill()
 
 
 class NatsError(Exception):
@@ -224,8 +297,11 @@ class NatsClient:
             config["duplicate_window"] = min(config["duplicate_window"], more["max_age"])
         return self.api(f"STREAM.CREATE.{name}", config)
 
-    def stream_info(self, name):
-        return self.api(f"STREAM.INFO.{name}")
+    def update_stream(self, name, **changes):
+        return self.api(f"STREAM.UPDATE.{name}", {**self.stream_info(name)["config"], **changes})
+
+    def stream_info(self, name, timeout=5.0):
+        return self.api(f"STREAM.INFO.{name}", timeout=timeout)
 
     def stream_messages_count(self, name):
         return self.stream_info(name)["state"]["messages"]
@@ -299,10 +375,11 @@ class NatsClient:
 
 
 def create_platform_streams(client, dispatch_retention="workqueue", dlr_window_s=1800,
-                            dispatch_subjects=("smpp.operator.*",), **dispatch):
+                            dispatch_subjects=("smpp.operator.*",), replicas=1, **dispatch):
     """The streams as the platform has them (README: recommended); `dispatch`: more of SMS_DISPATCH."""
+    copies = {"num_replicas": replicas}
     client.create_stream("SMS_DISPATCH", list(dispatch_subjects), retention=dispatch_retention,
-                         duplicate_window_s=120, **dispatch)
-    client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"], duplicate_window_s=dlr_window_s)
-    client.create_stream("OPERATOR_EVENTS", ["operator.health"], duplicate_window_s=dlr_window_s)
-    client.create_stream("DEAD_LETTERS", ["smpp.deadletter.*"])
+                         duplicate_window_s=120, **copies, **dispatch)
+    client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"], duplicate_window_s=dlr_window_s, **copies)
+    client.create_stream("OPERATOR_EVENTS", ["operator.health"], duplicate_window_s=dlr_window_s, **copies)
+    client.create_stream("DEAD_LETTERS", ["smpp.deadletter.*"], **copies)

@@ -34,10 +34,11 @@ class Stack:
 
     def __init__(self, directory, operators=1, mno_options=(), bridge_settings=None, agent_settings=None,
                  operator_settings=None, credentials=None, tps=0, nats_config="", names=True,
-                 operators_file=True, mno_address=None, dispatch_stream=None, js_domain=None):
+                 operators_file=True, mno_address=None, dispatch_stream=None, js_domain=None, nats_binary=None):
         self.directory = str(directory)
         self.ids = [operator_id(n + 1) for n in range(operators)]
-        self.nats = NatsServer(os.path.join(self.directory, "nats"), config=nats_config, domain=js_domain)
+        self.nats = NatsServer(os.path.join(self.directory, "nats"), config=nats_config, domain=js_domain,
+                               binary=nats_binary)
         self.redis = RedisServer(os.path.join(self.directory, "redis"))
         self.mno = MnoSim(os.path.join(self.directory, "mno"), *mno_options)
         self.mno_address = mno_address
@@ -178,7 +179,7 @@ class Stack:
         if self.client:
             self.client.close()
         for process in (self.bridge, self.agent, self.mgmt, self.mno, self.redis, self.nats):
-            if process is not None and process.popen is not None and process.alive():
+            if process is not None and process.alive():
                 try:
                     process.stop(timeout=20)
                 except Exception:  # the rest must end too; the test itself checks exits
