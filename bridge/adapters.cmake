@@ -9,6 +9,7 @@ add_library(bridge-adapters STATIC
   jetstream_trash.c
   jetstream_ack_log.c
   jetstream_slots.c
+  jetstream_threads.c
   jetstream_calls.c
   jetstream_arrivals.c
   jetstream.c

@@ -1,6 +1,7 @@
 /*
- * The connection: the only file that knows nats.c, and the thread that alone may call it, since
- * nats.c holds its lock while it connects or writes and can keep a caller waiting for ever.
+ * The connection: the one file that knows nats.c (jetstream_threads.c only starts it), and the
+ * thread that alone may call it, since nats.c holds its lock while it connects or writes and can
+ * keep a caller waiting for ever.
  *
  * nats.c's own reconnect is off. A connection that is lost is closed, destroyed and followed by a
  * new one with a new inbox: one path instead of two, the host names are resolved and the
@@ -27,6 +28,7 @@
 #include "bridge/jetstream_private.h"
 #include "bridge/jetstream_servers.h"
 #include "bridge/jetstream_subjects.h"
+#include "bridge/jetstream_threads.h"
 #include "bridge/jetstream_trash.h"
 
 enum {
@@ -469,6 +471,7 @@ static void *link_main(void *arg)
     struct jetstream_link *link = arg;
     struct backoff backoff = {.min_ms = RECONNECT_MIN_MS, .max_ms = RECONNECT_MAX_MS};
     char reason[256];
+    jetstream_threads_yield();
     do {
         const char *url = link->servers.urls[link->next_server++ % link->servers.count];
         struct connection *c = connection_open(link, url, reason, sizeof(reason));
@@ -538,6 +541,7 @@ int jetstream_create(struct loop *loop, const struct jetstream_options *options,
     js->events = *events;
     js->link = link;
     link->js = js;
+    jetstream_threads_open();
     link->received.destroy = link->sent.destroy = destroy_message;
     link->creds_file = dup_or_null(options->creds_file);
     link->ca_file = dup_or_null(options->ca_file);

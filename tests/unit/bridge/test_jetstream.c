@@ -1,6 +1,9 @@
 /* The JetStream adapter against a real nats-server that is killed, frozen and late. */
+#include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/bridge/jetstream_rig.h"
@@ -73,6 +76,20 @@ static void test_publish_pull_ack(void **state)
     UNTIL(r, r->ended == 1);
     assert_int_equal(r->end, JETSTREAM_PULL_GONE);
     assert_int_equal(jetstream_queued(r->js), 0);
+}
+
+/* The sender and those of nats.c: timers, callbacks, garbage, reading, flushing, delivering. */
+static void test_threads_interrupt_nobody(void **state)
+{
+    (void)state;
+    unsigned batch = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    assert_non_null(tasks);
+    for (const struct dirent *d; (d = readdir(tasks));)
+        batch += d->d_name[0] != '.' && sched_getscheduler(atoi(d->d_name)) == SCHED_BATCH;
+    closedir(tasks);
+    assert_in_range(batch, 7, 8);
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
 }
 
 static void test_kinds_of_ack(void **state)
@@ -252,6 +269,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_options, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_server_comes_late, rig_setup, rig_teardown),
         cmocka_unit_test_setup_teardown(test_publish_pull_ack, rig_setup_running, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_threads_interrupt_nobody, rig_setup_running,
+                                        rig_teardown),
         cmocka_unit_test_setup_teardown(test_kinds_of_ack, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_cancel_and_trouble, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_killed_in_flight, rig_setup_running, rig_teardown),
