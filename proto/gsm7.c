@@ -69,9 +69,30 @@ size_t gsm7_put(struct gsm7_tables tables, uint32_t cp, uint8_t out[2])
     return 0;
 }
 
+#define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
+
+/* Are all eight from 0x20 to 0x7E and their own septets? Not so: $ @ [ \\ ] ^ _ ` { | } ~ and DEL.
+ * It may say no for ones that are. */
+static bool are_themselves(uint64_t word)
+{
+    uint64_t upper = word & ~EACH(0x20);            /* ` is @ here, { is [ */
+    uint64_t dollar = (word ^ EACH('$')) - EACH(1); /* its top bit where there was one */
+    uint64_t at = (upper ^ EACH('@')) - EACH(1);
+    uint64_t wrong = word | (word - EACH(0x20)) | dollar | at | (upper + EACH(0x80 - '['));
+    return (wrong & EACH(0x80)) == 0;
+}
+
 size_t gsm7_put_run(const char *text, size_t len, uint8_t *septets)
 {
     size_t n = 0;
+    uint64_t word;
+    for (; len - n >= sizeof(word); n += sizeof(word)) {
+        memcpy(&word, text + n, sizeof(word));
+        if (!are_themselves(word))
+            break;
+        if (septets)
+            memcpy(septets + n, &word, sizeof(word));
+    }
     for (; n < len; n++) {
         uint8_t c = (uint8_t)text[n];
         uint8_t septet = gsm7_default_of_latin1[c];

@@ -68,6 +68,26 @@ static void test_the_default_alphabet(void **state)
     assert_false(gsm7_encode(all_tables[0], "\xFF", 1, septets, 128, &count));
 }
 
+/* Eight at a time: one that ends the run, anywhere among letters. */
+static void test_runs(void **state)
+{
+    (void)state;
+    uint8_t septets[20], pair[2];
+    for (unsigned c = 0; c <= UINT8_MAX; c++) {
+        for (size_t at = 0; at < sizeof(septets); at++) {
+            char text[sizeof(septets)];
+            memset(text, 'x', sizeof(text));
+            text[at] = (char)c;
+            bool plain = c >= 0x20 && c < 0x7F && gsm7_put(all_tables[0], c, pair) == 1;
+            size_t expected = plain ? sizeof(text) : at;
+            check(gsm7_put_run(text, sizeof(text), NULL) == expected, "0x%02X at %zu", c, at);
+            check(gsm7_put_run(text, sizeof(text), septets) == expected, "0x%02X at %zu", c, at);
+            for (size_t i = 0; i < expected; i++)
+                assert_int_equal(septets[i], i == at ? pair[0] : 'x');
+        }
+    }
+}
+
 static void test_national_letters(void **state)
 {
     (void)state;
@@ -385,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_character_comes_back),
         cmocka_unit_test(test_the_default_alphabet),
+        cmocka_unit_test(test_runs),
         cmocka_unit_test(test_national_letters),
         cmocka_unit_test(test_unknown_escapes),
         cmocka_unit_test(test_packing),
