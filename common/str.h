@@ -35,13 +35,11 @@ static inline char str_upper(char c)
 {
     return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
 }
+extern const uint8_t str_hex_values[256]; /* of a hex digit 1 more than it counts, else 0 */
 /* 0..15, or -1 for what is no hex digit. */
 static inline int str_hex_digit(char c)
 {
-    if (str_is_digit(c))
-        return c - '0';
-    c = str_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return str_hex_values[(uint8_t)c] - 1;
 }
 
 bool str_equal_nocase(const char *a, size_t a_len, const char *b, size_t b_len);

@@ -212,8 +212,6 @@ static bool read_time(struct reading *r, const char *field, bool *has_r, int64_t
 static bool read_times(struct reading *r)
 {
     struct command *c = r->command;
-    /* Only for latency figures: a bad one is as good as none. */
-    c->has_enqueued_at = is_time(member(r, "enqueuedAt"), &c->enqueued_at_ms);
     if (!read_time(r, "expiresAt", &c->has_expires_at, &c->expires_at_ms) ||
         !read_time(r, "scheduledAt", &c->has_scheduled_at, &c->scheduled_at_ms))
         return false;

@@ -25,8 +25,8 @@ struct command {
     enum split_request encoding;
     bool flash;
     bool payload_wanted; /* longMessageStrategy TLV */
-    bool has_enqueued_at, has_expires_at, has_scheduled_at;
-    int64_t enqueued_at_ms, expires_at_ms, scheduled_at_ms; /* unix */
+    bool has_expires_at, has_scheduled_at;
+    int64_t expires_at_ms, scheduled_at_ms; /* unix */
     /* What the command sets wins over what is inferred and over the operator's settings; -1: not
      * set. */
     int priority;                                   /* 0..3 */

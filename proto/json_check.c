@@ -5,10 +5,21 @@
 
 #define EACH(octet) (UINT64_C(0x0101010101010101) * (octet))
 
-/* The top bit of each octet that is 0, and perhaps of some before which one is. */
+/* The top bit of each octet that is 0, and perhaps of some that are more significant. */
 static uint64_t zeros(uint64_t word)
 {
     return (word - EACH(1)) & ~word;
+}
+
+/* The first octet in memory whose top bit is set; where the most significant one comes first, 0. */
+static size_t first_octet(uint64_t tops)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (size_t)__builtin_ctzll(tops) / 8;
+#else
+    (void)tops;
+    return 0;
+#endif
 }
 
 const char *json_skip_plain(const char *pos, const char *end)
@@ -18,8 +29,9 @@ const char *json_skip_plain(const char *pos, const char *end)
         memcpy(&word, pos, 8);
         uint64_t found = word | zeros(word ^ EACH('"')) | zeros(word ^ EACH('\\')) |
                          zeros(word ^ EACH(0x7F)) | ((word - EACH(0x20)) & ~word);
-        if (found & EACH(0x80))
-            break;
+        found &= EACH(0x80);
+        if (found)
+            return pos + first_octet(found);
     }
     return pos;
 }

@@ -9,8 +9,8 @@
  * structure to the parser. */
 const char *json_check(const char *data, size_t len, unsigned depth_limit, size_t *at_r) MUST_CHECK;
 
-/* Skips printable ASCII without quotes and backslashes in steps of eight: what is left before
- * something else, or the end, is looked at octet by octet. */
+/* Skips printable ASCII without quotes and backslashes in steps of eight. What it stops at may be
+ * such a character still, above all near the end. */
 const char *json_skip_plain(const char *pos, const char *end);
 
 #endif

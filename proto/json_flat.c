@@ -12,15 +12,17 @@ struct walk {
 };
 
 /* The next byte that is no blank; NUL at the end, where no document of ours has one. */
-static char next(struct walk *w)
+static inline char next(struct walk *w)
 {
+    if (w->pos<w->end && * w->pos> ' ')
+        return *w->pos;
     while (w->pos < w->end &&
            (*w->pos == ' ' || *w->pos == '\n' || *w->pos == '\t' || *w->pos == '\r'))
         w->pos++;
     return w->pos < w->end ? *w->pos : '\0';
 }
 
-static bool take(struct walk *w, char c)
+static inline bool take(struct walk *w, char c)
 {
     if (next(w) != c)
         return false;
@@ -102,20 +104,24 @@ static bool take_value(struct walk *w, struct json_flat_member *m)
     }
 }
 
-/* Names mostly differ in length or in their first letters. */
-static bool is_named(const struct json_flat_member *m, const char *name, size_t len)
+/* Names mostly differ in length or in their first and last letters. */
+static size_t slot_of(const char *name, size_t len)
 {
-    return m->name.len == len && (len == 0 || (m->name.data[0] == (uint8_t)name[0] &&
-                                               memcmp(m->name.data, name, len) == 0));
+    return len == 0 ? 0
+                    : (len * 5 + (uint8_t)name[0] + (uint8_t)name[len - 1] * 2u) % JSON_FLAT_SLOTS;
 }
 
-static bool is_twin(const struct json_flat *flat, struct bytes name)
+static const struct json_flat_member *find(const struct json_flat *flat, size_t slot,
+                                           const char *name, size_t len)
 {
-    for (size_t i = 0; i < flat->count; i++) {
-        if (is_named(&flat->members[i], (const char *)name.data, name.len))
-            return true;
+    if (flat->first[slot] == 0)
+        return NULL;
+    for (size_t i = flat->first[slot] - 1u; i < flat->count; i++) {
+        const struct json_flat_member *m = &flat->members[i];
+        if (m->name.len == len && (len == 0 || memcmp(m->name.data, name, len) == 0))
+            return m;
     }
-    return false;
+    return NULL;
 }
 
 static bool take_member(struct walk *w, struct json_flat *flat)
@@ -123,9 +129,15 @@ static bool take_member(struct walk *w, struct json_flat *flat)
     if (flat->count == JSON_FLAT_MEMBERS_MAX)
         return false;
     struct json_flat_member *m = &flat->members[flat->count];
-    if (!take_text(w, &m->name) || is_twin(flat, m->name) || !take(w, ':') || !take_value(w, m))
+    if (!take_text(w, &m->name) || !take(w, ':') || !take_value(w, m))
         return false;
+    const char *name = (const char *)m->name.data;
+    size_t slot = slot_of(name, m->name.len);
+    if (find(flat, slot, name, m->name.len))
+        return false; /* a twin */
     flat->count++;
+    if (flat->first[slot] == 0)
+        flat->first[slot] = (uint8_t)flat->count;
     return true;
 }
 
@@ -133,6 +145,7 @@ bool json_flat_read(const char *data, size_t len, struct json_flat *flat_r)
 {
     struct walk w = {.pos = data, .end = data + len};
     flat_r->count = 0;
+    memset(flat_r->first, 0, sizeof(flat_r->first));
     if (len > JSON_SIZE_LIMIT || !take(&w, '{'))
         return false;
     if (next(&w) != '}') {
@@ -147,12 +160,8 @@ bool json_flat_read(const char *data, size_t len, struct json_flat *flat_r)
 const struct json_flat_member *json_flat_member(const struct json_flat *flat, const char *name)
 {
     size_t len = strlen(name);
-    for (size_t i = 0; i < flat->count; i++) {
-        const struct json_flat_member *m = &flat->members[i];
-        if (is_named(m, name, len))
-            return m->type == JSON_NULL ? NULL : m;
-    }
-    return NULL;
+    const struct json_flat_member *m = find(flat, slot_of(name, len), name, len);
+    return !m || m->type == JSON_NULL ? NULL : m;
 }
 
 bool json_flat_string(const struct json_flat_member *member, struct bytes *text_r)

@@ -10,6 +10,7 @@
 #include "proto/json.h"
 
 #define JSON_FLAT_MEMBERS_MAX 32
+#define JSON_FLAT_SLOTS 64
 
 struct json_flat_member {
     struct bytes name;
@@ -21,6 +22,8 @@ struct json_flat_member {
 /* In the document's order; names differ. Views point into the document. */
 struct json_flat {
     size_t count;
+    uint8_t
+        first[JSON_FLAT_SLOTS]; /* by slot of the name: 1 + the first member that has it, or 0 */
     struct json_flat_member members[JSON_FLAT_MEMBERS_MAX];
 };
 

@@ -2,29 +2,25 @@
 #include "common/str.h"
 #include "proto/uuid.h"
 
-static bool is_dash_position(size_t i)
-{
-    return i == 8 || i == 13 || i == 18 || i == 23;
-}
+/* Octets between the dashes. */
+static const size_t groups[] = {4, 2, 2, 2, 6};
 
 bool uuid_parse(const char *s, size_t len, struct uuid *uuid_r)
 {
     if (len != UUID_TEXT_SIZE - 1)
         return false;
     struct uuid uuid;
-    size_t n = 0;
-    for (size_t i = 0; i < len;) {
-        if (is_dash_position(i)) {
-            if (s[i++] != '-')
-                return false;
-            continue;
-        }
-        int high = str_hex_digit(s[i]);
-        int low = str_hex_digit(s[i + 1]);
-        if (high < 0 || low < 0)
+    uint8_t *octet = uuid.octets;
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+        if (i > 0 && *s++ != '-')
             return false;
-        uuid.octets[n++] = (uint8_t)(high << 4 | low);
-        i += 2;
+        for (const uint8_t *end = octet + groups[i]; octet < end; s += 2) {
+            int high = str_hex_digit(s[0]);
+            int low = str_hex_digit(s[1]);
+            if (high < 0 || low < 0)
+                return false;
+            *octet++ = (uint8_t)(high << 4 | low);
+        }
     }
     *uuid_r = uuid;
     return true;
@@ -32,7 +28,6 @@ bool uuid_parse(const char *s, size_t len, struct uuid *uuid_r)
 
 void uuid_format(const struct uuid *uuid, char out[UUID_TEXT_SIZE])
 {
-    static const size_t groups[] = {4, 2, 2, 2, 6};
     const uint8_t *octets = uuid->octets;
     for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
         str_hex_encode(octets, groups[i], out);

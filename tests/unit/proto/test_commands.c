@@ -75,7 +75,6 @@ static void test_plain_or_not(void **state)
         assert_true(
             str_equal((const char *)command.account_id.data, command.account_id.len, "acc", 3));
         assert_true(command.flash && command.encoding == SPLIT_UCS2);
-        assert_true(command.has_enqueued_at && command.enqueued_at_ms == 1776506400000);
         assert_true(command.has_expires_at && command.expires_at_ms == 1776506700000);
         assert_false(command.has_scheduled_at);
         assert_int_equal(command.priority, 3);
@@ -99,7 +98,6 @@ static void test_full(void **state)
     assert_int_equal(parse(json, sizeof(json) - 1), COMMAND_OK);
     assert_true(command.flash && command.payload_wanted);
     assert_int_equal(command.encoding, SPLIT_UCS2);
-    assert_true(command.enqueued_at_ms == 1776506400000);
     assert_true(command.expires_at_ms == 1776506700000);
     assert_true(command.has_scheduled_at && command.scheduled_at_ms == 1776506460000);
     assert_int_equal(command.priority, 3);
