@@ -39,7 +39,7 @@ class NatsServer(Process):
         """For the bridge; `port`: of something between them."""
         return f"nats://{rights.USER}:{rights.PASSWORD}@127.0.0.1:{port or self.port}"
 
-    def _write_config(self):
+    def write_config(self):
         with open(self.path, "w", encoding="utf-8") as f:
             f.write(f'listen: "127.0.0.1:{self.port}"\n'
                     f'jetstream {{ store_dir: "{self.store}"{", domain: " + self.domain if self.domain else ""} }}\n')
@@ -48,7 +48,7 @@ class NatsServer(Process):
             f.write(self.config + "\n")
 
     def start(self):
-        self._write_config()
+        self.write_config()
         since = len(self.lines)
         super().start()
         self.wait_line("Server is ready", since=since)
@@ -58,7 +58,7 @@ class NatsServer(Process):
         """Another configuration while it runs."""
         since = len(self.lines)
         self.config = config
-        self._write_config()
+        self.write_config()
         self.send_signal(signal.SIGHUP)
         self.wait_line("Reloaded server configuration", since=since)
 
@@ -90,6 +90,7 @@ class NatsCluster:
 
     def start(self):
         for s in self.servers:
+            s.write_config()
             Process.start(s)  # none is ready before there is a majority
         for s in self.servers:
             s.wait_line("Server is ready")
