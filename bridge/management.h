@@ -35,7 +35,7 @@ struct management_options {
     struct tps *tps;
     const struct leases *leases; /* NULL: static assignment */
     const struct lease_rivals *rivals;
-    const char *instance_id;     /* copied */
+    const char *instance_id; /* copied */
     /* May be NULL. */
     void (*mt)(void *arg, const struct mno *op, struct management_mt *mt_r);
     /* What else keeps the bridge from being ready, e.g. a stream that is missing; NULL: nothing. */

@@ -25,7 +25,7 @@ bool receipt_detection_parse(const char *s, size_t len,
 
 struct receipt {
     bool is_receipt;
-    bool by_text; /* only its text says so: a person may have written that */
+    bool by_text;                       /* only its text says so: a person may have written that */
     char id_tlv[SMPP_MESSAGE_ID_SIZE];  /* receipted_message_id; "" when absent */
     char id_text[SMPP_MESSAGE_ID_SIZE]; /* `id:` of the text; "" when absent. The TLV's is tried
                                            first */

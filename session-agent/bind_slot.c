@@ -125,7 +125,8 @@ enum ipc_bind_mode bind_slot_choose_mode(struct bind_slot *slot, const struct se
     }
     if (slot->pair && !probe_is_due(slot))
         return IPC_BIND_TRANSMITTER;
-    slot->pair_since = clock_mono(); /* whatever becomes of it, the next probe is not the next try */
+    slot->pair_since =
+        clock_mono(); /* whatever becomes of it, the next probe is not the next try */
     return IPC_BIND_TRANSCEIVER;
 }
 
@@ -137,7 +138,8 @@ void bind_slot_use_pair(struct bind_slot *slot, const struct credentials *creden
     slot->pair_since = clock_mono();
     reap(&slot->receiver);
     if (slot->receiver)
-        return; /* a probe failed and it stayed, or it ends: bind_slot_reap() makes another one then */
+        return; /* a probe failed and it stayed, or it ends: bind_slot_reap() makes another one then
+                 */
     slot->receiver = session_create(slot, IPC_BIND_RECEIVER);
     session_start_with(slot->receiver, credentials);
 }

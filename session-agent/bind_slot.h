@@ -42,8 +42,8 @@ bool bind_slot_reap(struct bind_slot *slot);
  * receiver beside it when it is no longer wanted. */
 enum ipc_bind_mode bind_slot_choose_mode(struct bind_slot *slot, const struct session *session,
                                          enum ipc_bind_mode wanted);
-/* Does the session try whether the MNO offers transceivers by now? The receiver of the pair is still
- * bound, so that the MNO may refuse it in any way. */
+/* Does the session try whether the MNO offers transceivers by now? The receiver of the pair is
+ * still bound, so that the MNO may refuse it in any way. */
 bool bind_slot_is_probe(const struct bind_slot *slot, const struct session *session);
 /* The MNO refused a transceiver: from now on a pair. Starts the receiver with these credentials. */
 void bind_slot_use_pair(struct bind_slot *slot, const struct credentials *credentials);

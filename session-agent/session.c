@@ -221,8 +221,8 @@ static void set_state(struct session *s, enum session_state next)
     operator_touch_because(s->op, s->reason);
 }
 
-/* A probe for a transceiver may fail in any way, since the receiver of the pair is still bound. Only
- * the pair that was there before leads out of it. */
+/* A probe for a transceiver may fail in any way, since the receiver of the pair is still bound.
+ * Only the pair that was there before leads out of it. */
 static enum session_event judge(const struct session *s, enum session_event event)
 {
     if (s->state != SESSION_BINDING || !bind_slot_is_probe(s->slot, s))
