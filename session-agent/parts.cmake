@@ -14,6 +14,7 @@ add_library(session-agent-parts STATIC
   ${CMAKE_SOURCE_DIR}/session-agent/ledger_index.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger_keys.c
   ${CMAKE_SOURCE_DIR}/session-agent/ledger_slot.c
+  ${CMAKE_SOURCE_DIR}/session-agent/odd_pdus.c
   ${CMAKE_SOURCE_DIR}/session-agent/pacer.c
   ${CMAKE_SOURCE_DIR}/session-agent/rate_meter.c
   ${CMAKE_SOURCE_DIR}/session-agent/session_fsm.c

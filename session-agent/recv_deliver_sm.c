@@ -45,8 +45,8 @@ static bool stand_in_line(struct session *s, const struct smpp_header *h, struct
 void recv_deliver_sm(struct session *s, const struct smpp_header *h, struct bytes body)
 {
     if (!session_is_bound(s)) {
-        session_io_protocol_error(s, "the bind does not stand", h);
         send_deliver_sm_resp(s, h->id, h->sequence, SMPP_RINVBNDSTS);
+        session_io_protocol_error(s, "the bind does not stand", h);
         return;
     }
     s->op->stats[IPC_STAT_DELIVERS_RECEIVED]++;

@@ -10,6 +10,7 @@
 #include "session-agent/deliver_line.h"
 #include "session-agent/framer.h"
 #include "session-agent/heartbeat.h"
+#include "session-agent/odd_pdus.h"
 #include "session-agent/operator.h"
 #include "session-agent/session.h"
 #include "session-agent/tokens.h"
@@ -60,6 +61,7 @@ struct session {
     bool over_tls;       /* it was begun so, whatever is declared since */
     uint64_t connection; /* counts them: tells a callback that its own is over */
     struct framer framer;
+    struct odd_pdus odd;
     struct heartbeat heartbeat;
     struct timer heartbeat_timer;
     uint32_t unbind_sequence;      /* of ours */
@@ -125,7 +127,8 @@ void session_io_write_pdu(struct session *s, const uint8_t *pdu, size_t len);
 void session_io_close(struct session *s);
 /* Is everything read that the peer has sent so far? */
 bool session_io_read_empty(const struct session *s);
-/* Counts a PDU that should not have come, with a line in the log. */
+/* Counts a PDU that should not have come, with a line in the log; too many of them end the
+ * connection: answer it before. */
 void session_io_protocol_error(struct session *s, const char *what, const struct smpp_header *h);
 /* A line about a PDU, when the operator's trace is on; never its body. */
 void session_io_trace(const struct session *s, const char *direction, const struct smpp_header *h);

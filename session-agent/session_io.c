@@ -36,6 +36,7 @@ void session_io_close(struct session *s)
 {
     timer_stop(&s->heartbeat_timer);
     framer_reset(&s->framer);
+    odd_pdus_new_connection(&s->odd);
     transport_destroy(&s->transport);
     s->submit_unflushed = s->path_held = false;
     submits_flushed(s->op->submits, &s->unsent, clock_mono());
@@ -49,12 +50,18 @@ bool session_io_read_empty(const struct session *s)
 
 void session_io_protocol_error(struct session *s, const char *what, const struct smpp_header *h)
 {
+    uint64_t left_out;
     s->op->stats[IPC_STAT_PROTOCOL_ERRORS]++;
     operator_touch(s->op);
-    log_warn("a PDU of the MNO's is out of order", LOG_STR("operatorId", s->op->id_text),
-             LOG_UINT("bind", s->slot->number), LOG_STR("reason", what),
-             LOG_STR("pdu", smpp_pdu_name(h->id)), LOG_UINT("commandId", h->id),
-             LOG_UINT("commandStatus", h->status), LOG_UINT("sequence", h->sequence));
+    if (odd_pdus_note(&s->odd, clock_mono(), &left_out))
+        log_warn("a PDU of the MNO's is out of order", LOG_STR("operatorId", s->op->id_text),
+                 LOG_UINT("bind", s->slot->number), LOG_STR("reason", what),
+                 LOG_STR("pdu", smpp_pdu_name(h->id)), LOG_UINT("commandId", h->id),
+                 LOG_UINT("commandStatus", h->status), LOG_UINT("sequence", h->sequence),
+                 LOG_UINT("leftOut", left_out));
+    if (odd_pdus_are_too_many(&s->odd))
+        session_raise(s, SESSION_EVENT_PROTOCOL_ERROR, "%d PDUs out of order within a minute",
+                      ODD_PDUS_MINUTE_LIMIT);
 }
 
 void session_io_trace(const struct session *s, const char *direction, const struct smpp_header *h)

@@ -40,9 +40,9 @@ void session_pdus_receive(struct session *s, struct bytes pdu)
         r->receive(s, &h, body);
         return;
     }
-    session_io_protocol_error(s, "nobody here takes it", &h);
     /* A request must be answered (SMPP 3.4 §3.3); outbind has no answer, and neither has a
      * response. */
     if (!smpp_pdu_is_response(h.id) && h.id != SMPP_OUTBIND)
         send_generic_nack(s, SMPP_RINVCMDID, h.sequence);
+    session_io_protocol_error(s, "nobody here takes it", &h);
 }

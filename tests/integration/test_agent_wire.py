@@ -69,6 +69,20 @@ def test_oddities_are_answered_or_noted_and_the_session_lives(bound, what):
     assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
 
 
+def test_a_flood_of_oddities_is_a_few_lines_and_then_the_end(agent, bound, smsc):
+    bridge, c = bound(reconnect_min_ms=1)
+    c.send(pdu(0x80001234, 0, 1) * 9000)
+    assert is_alive(c)
+    c.send(pdu(0x80001234, 0, 1) * 1000)
+    assert c.closed.wait(10)
+    again = smsc.wait_bound(after=1)
+    again.send(pdu(0x80001234, 0, 1) * 9000)
+    assert is_alive(again), "on a new connection the count begins anew"
+    assert any("10000 PDUs out of order" in line for line in agent.lines)
+    assert len([line for line in agent.lines if "PDU of the MNO's is out of order" in line]) < 20
+    assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
+
+
 def test_every_split_of_a_whole_conversation(declared, smsc):
     """bind_resp, submit_sm_resp, enquire_link and deliver_sm, octet by octet and all in one piece."""
     def in_pieces(command, body):
