@@ -2,6 +2,7 @@
  * dropping.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -69,6 +70,12 @@ static int check_liveness(void)
     return 1;
 }
 
+/* A look-up of a name keeps a thread of libuv's for as long as the name servers are silent, and
+ * libuv lets look-ups have half of its threads: with its default of 4 two dead names would keep all
+ * other operators from their binds. This is for twice as many as attempts run at a time, since one
+ * that is given up still has its thread. */
+#define LIBUV_THREADS "128"
+
 static int run(void)
 {
     struct agent_settings settings;
@@ -76,6 +83,7 @@ static int run(void)
     char error[512];
     if (load(&settings) != 0)
         return 1;
+    setenv("UV_THREADPOOL_SIZE", LIBUV_THREADS, 0);
     log_init("smpp-session-agent", (enum log_level)settings.log_level);
     struct loop *loop = loop_create();
     int status = agent_create(loop, &settings, &agent, error, sizeof(error));
