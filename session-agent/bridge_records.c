@@ -188,9 +188,7 @@ HANDLER(credentials)
 HANDLER(health_done)
 {
     DECODE(health_done);
-    struct agent_operator *op = operators_find(r->operators, record.operator_id);
-    if (op)
-        health_done(&op->health, record.number);
+    operators_health_done(r->operators, record.operator_id, record.number);
     return true;
 }
 
@@ -240,12 +238,6 @@ bool bridge_records_handle(struct bridge_records *r, unsigned type, struct bytes
     return handlers[type](r, body, error_r, error_size);
 }
 
-static void list_operator(struct agent_operator *op, void *arg)
-{
-    (void)arg;
-    operator_list(op);
-}
-
 static void list_floor(const uint8_t operator_id[16], uint64_t stream, uint64_t sequence, void *arg)
 {
     struct agent_context *ctx = arg;
@@ -260,7 +252,7 @@ void bridge_records_list(struct bridge_records *r)
     struct ipc_home home;
     memcpy(home.home, r->ctx->home, sizeof(home.home));
     bridge_link_send_home(r->ctx->link, &home);
-    operators_each(r->operators, list_operator, NULL);
+    operators_list(r->operators);
     submits_list(r->ctx);
     ledger_each_floor(r->ctx->ledger, list_floor, r->ctx);
     bridge_link_send_list_end(r->ctx->link, &(struct ipc_list_end){});

@@ -197,7 +197,9 @@ static void tell_credit(struct agent_operator *op)
         op->credit_ceiling = record.slots;
 }
 
-static void tell_transition(struct agent_operator *op, const struct health_transition *t)
+void operator_tell_transition(struct agent_context *ctx,
+                              const uint8_t operator_id[IPC_OPERATOR_ID_SIZE],
+                              const struct health_transition *t)
 {
     struct ipc_health record = {
         .number = t->number,
@@ -206,9 +208,9 @@ static void tell_transition(struct agent_operator *op, const struct health_trans
         .at_ms = t->at_ms,
         .reason = {(const uint8_t *)t->reason, strlen(t->reason)},
     };
-    memcpy(record.operator_id, op->id, sizeof(record.operator_id));
-    memcpy(record.agent_instance, op->ctx->instance, sizeof(record.agent_instance));
-    bridge_link_send_health(op->ctx->link, &record);
+    memcpy(record.operator_id, operator_id, sizeof(record.operator_id));
+    memcpy(record.agent_instance, ctx->instance, sizeof(record.agent_instance));
+    bridge_link_send_health(ctx->link, &record);
 }
 
 void operator_tell_stats(struct agent_operator *op, bool always)
@@ -254,7 +256,7 @@ void operator_list(struct agent_operator *op)
     for (uint32_t i = 0; i < op->slot_count; i++)
         list_slot(op->slots[i]);
     for (size_t i = 0; i < op->health.count; i++)
-        tell_transition(op, &op->health.kept[i]);
+        operator_tell_transition(op->ctx, op->id, &op->health.kept[i]);
     operator_tell_stats(op, true);
 }
 
@@ -346,7 +348,7 @@ static void note_transition(struct agent_operator *op, const struct health_trans
     log_info("operator's health changed", LOG_STR("operatorId", op->id_text),
              LOG_STR("from", ipc_health_name(t->previous)),
              LOG_STR("to", ipc_health_name(t->status)), LOG_STR("reason", t->reason));
-    tell_transition(op, t);
+    operator_tell_transition(op->ctx, op->id, t);
     op->state_changed = true;
 }
 

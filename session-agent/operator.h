@@ -94,6 +94,9 @@ void operator_work(struct agent_operator *op);
 
 /* Listing: everything that the bridge has to know about the operator besides submits. */
 void operator_list(struct agent_operator *op);
+void operator_tell_transition(struct agent_context *ctx,
+                              const uint8_t operator_id[IPC_OPERATOR_ID_SIZE],
+                              const struct health_transition *t);
 /* Sends STATS when something changed since they were last told, or `always`. */
 void operator_tell_stats(struct agent_operator *op, bool always);
 

@@ -3,6 +3,7 @@
 
 #include "common/map.h"
 
+#include "session-agent/departed.h"
 #include "session-agent/operators.h"
 #include "session-agent/submits.h"
 
@@ -11,6 +12,7 @@ struct operators {
     struct map *by_id;
     struct list all;
     struct list work;
+    struct departed *departed;
     struct loop_hook hook;
 };
 
@@ -22,6 +24,7 @@ static void remove_if_over(struct operators *set, struct agent_operator *op)
     list_remove(&op->link);
     list_remove(&op->work);
     set->ctx->last_health_number = max_u64(set->ctx->last_health_number, op->health.last_number);
+    departed_keep(set->departed, op->id, &op->health, clock_mono());
     leases_forget(set->ctx->leases, op->id);
     operator_destroy(&op);
 }
@@ -44,6 +47,7 @@ struct operators *operators_create(struct agent_context *ctx)
     set->by_id = map_create();
     list_init(&set->all);
     list_init(&set->work);
+    set->departed = departed_create();
     set->hook = (struct loop_hook){.fn = work, .arg = set};
     return set;
 }
@@ -60,6 +64,7 @@ void operators_destroy(struct operators **set_ptr)
         list_remove(&op->work);
         operator_destroy(&op);
     }
+    departed_destroy(&set->departed);
     map_destroy(&set->by_id);
     free(set);
     *set_ptr = NULL;
@@ -101,6 +106,34 @@ void operators_each(struct operators *set, void (*fn)(struct agent_operator *op,
     LIST_FOREACH (it, &set->all) {
         fn(LIST_ENTRY(it, struct agent_operator, link), arg);
     }
+}
+
+static void list_departed(const uint8_t operator_id[IPC_OPERATOR_ID_SIZE],
+                          const struct health_transition *t, void *arg)
+{
+    operator_tell_transition(arg, operator_id, t);
+}
+
+static void list_one(struct agent_operator *op, void *arg)
+{
+    (void)arg;
+    operator_list(op);
+}
+
+/* What was dropped comes first: it may have been declared anew meanwhile. */
+void operators_list(struct operators *set)
+{
+    departed_each(set->departed, clock_mono(), list_departed, set->ctx);
+    operators_each(set, list_one, NULL);
+}
+
+void operators_health_done(struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE],
+                           uint64_t number)
+{
+    struct agent_operator *op = operators_find(set, id);
+    if (op)
+        health_done(&op->health, number);
+    departed_done(set->departed, id, number);
 }
 
 bool operators_are_over(const struct operators *set)

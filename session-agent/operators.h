@@ -19,6 +19,11 @@ void operators_drop(struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE
                     const char *reason);
 void operators_each(struct operators *set, void (*fn)(struct agent_operator *op, void *arg),
                     void *arg);
+/* Listing: every operator, and what is still to be told of those that were dropped. */
+void operators_list(struct operators *set);
+/* The event of this health transition is stored. */
+void operators_health_done(struct operators *set, const uint8_t id[IPC_OPERATOR_ID_SIZE],
+                           uint64_t number);
 /* No operator has a bind left. */
 bool operators_are_over(const struct operators *set);
 /* Used by operator_touch(): work on it before the turn ends. */

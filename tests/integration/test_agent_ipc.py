@@ -445,6 +445,22 @@ def test_drop_gives_back_drains_unbinds_and_forgets(bound, smsc):
     smsc.wait_bound(after=1)
 
 
+def test_the_last_word_about_a_dropped_operator_is_not_lost(agent, bound, smsc):
+    bridge = bound()
+    bridge.send("HEALTH_DONE", operator_id=OP, number=1)
+    bridge.send("DROP", operator_id=OP, reason="removed")
+    bridge.wait("SESSION_GONE", bind_mode=TRANSCEIVER)
+    again = attach_again(agent, smsc, bridge)
+    assert [(r["number"], r["status"], r["previous"]) for r in again.listing if r["type"] == "HEALTH"] == [(2, 2, 1)]
+    assert not [r for r in again.listing if r["type"] in ("OPERATOR_STATE", "SESSION")]
+    again.declare((OP, {}))
+    assert again.wait("HEALTH", status=1)["number"] == 3
+    again.send("HEALTH_DONE", operator_id=OP, number=2)
+    third = attach_again(agent, smsc, again)
+    assert [r["number"] for r in third.listing if r["type"] == "HEALTH"] == [3]
+    third.die()
+
+
 def test_rebind_asks_for_fresh_credentials(bound, smsc):
     bridge = bound()
     bridge.credentials[OP]["system_id"] = "smsgw0002"
