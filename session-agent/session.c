@@ -354,7 +354,8 @@ void session_start_with(struct session *s, const struct credentials *credentials
     s->credentials->password = secret_create(size);
     memcpy(secret_data(s->credentials->password), secret_data(credentials->password), size);
     session_raise(s, SESSION_EVENT_START, "half of a pair");
-    session_raise(s, SESSION_EVENT_CREDENTIALS, "half of a pair");
+    if (s->ticket.state == CONNECT_TICKET_INSIDE) /* admitted while it was not yet ready for them */
+        session_raise(s, SESSION_EVENT_CREDENTIALS, "half of a pair");
 }
 
 void session_end(struct session *s, const char *reason)

@@ -47,10 +47,15 @@ static void on_look(void *arg, struct credentials *credentials, const char *erro
         timer_start_ms(&s->look_again, LOOK_AGAIN_MS);
 }
 
-/* Admitted: an attempt, or a look at credentials that were refused, whichever is the case now. */
+/* Admitted: an attempt, or a look at credentials that were refused, whichever is the case now. The
+ * second half of a pair has its credentials. */
 static void on_admitted(void *arg)
 {
     struct session *s = arg;
+    if (s->credentials) {
+        session_raise(s, SESSION_EVENT_CREDENTIALS, "half of a pair");
+        return;
+    }
     s->request =
         credentials_request_create(s->ctx, s->op->id, s->looks ? on_look : on_credentials, s);
 }
@@ -84,9 +89,8 @@ void session_attempt_stop(struct session *s)
 void session_attempt_ask(struct session *s)
 {
     timer_stop(&s->look_again);
-    if (s->credentials) /* half of a pair: part of the other's attempt */
-        return;
-    session_attempt_wipe(s); /* should a look be under way */
+    if (s->looks) /* it may be under way */
+        session_attempt_wipe(s);
     s->looks = false;
     connect_gate_enter(&s->ctx->gate, &s->ticket);
 }

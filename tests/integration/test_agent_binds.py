@@ -46,6 +46,21 @@ def test_a_pair_is_one_attempt_with_one_answer_of_credentials(pair, smsc):
     assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
 
 
+def test_both_halves_of_a_pair_are_attempts_that_are_bounded(declared, smsc):
+    unanswered = []
+    smsc.handlers[BIND_TRANSCEIVER] = refusing(0x03)
+    smsc.handlers[BIND_TRANSMITTER] = smsc.handlers[BIND_RECEIVER] = lambda c, p: unanswered.append((c, p))
+    bridge = declared(binds=32)
+    wait_for(lambda: len(unanswered) >= 32, 10, "as many as are let in at a time")
+    bridge.wait("HEARTBEAT", count=2, since=len(bridge.records))
+    assert len(unanswered) == 32
+    del smsc.handlers[BIND_TRANSMITTER], smsc.handlers[BIND_RECEIVER]
+    for c, p in list(unanswered):
+        smsc.answer(c, p)
+    bridge.wait("CREDIT", slots=32 * 200)
+    assert len(bridge.all("CREDENTIALS_WANTED")) == 32
+
+
 def test_half_a_pair_is_no_bound_operator(pair, smsc):
     bridge = pair(reconnect_min_ms=1000)
     receiver = next(c for c in smsc.connections if c.bound_as == BIND_RECEIVER)
