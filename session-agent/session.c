@@ -98,14 +98,15 @@ void session_tell(struct session *s, bool always)
         .refused_ms = s->shown.refused_ms,
         .bytes_sent = s->shown.bytes_sent,
         .bytes_received = s->shown.bytes_received,
+        .tls_expiry_ms = s->shown.tls_expiry_ms,
     };
     memcpy(row.operator_id, s->op->id, sizeof(row.operator_id));
     if (s->transport) {
         row.peer = text_bytes(transport_peer(s->transport), 64);
         row.tls = text_bytes(transport_tls(s->transport), 64);
-        row.tls_expiry_ms = transport_tls_expiry_ms(s->transport);
-        row.tls_peer = text_bytes(transport_tls_peer(s->transport), 160);
     }
+    if (s->shown.tls_peer)
+        row.tls_peer = text_bytes(s->shown.tls_peer, 160);
     bridge_link_send_session(s->ctx->link, &row);
 }
 
@@ -337,6 +338,7 @@ void session_destroy(struct session **session_ptr)
     session_attempt_stop(s);
     window_destroy(&s->window);
     framer_reset(&s->framer);
+    free(s->shown.tls_peer);
     free(s);
     *session_ptr = NULL;
 }

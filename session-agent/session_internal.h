@@ -30,6 +30,8 @@ struct session_shown {
     int64_t refused_ms;
     uint64_t bytes_sent, bytes_received;
     uint32_t enquire_rtt_us;
+    int64_t tls_expiry_ms; /* of the last connection that stood, also when it is gone; 0: none */
+    char *tls_peer;        /* likewise; NULL: none */
     uint8_t sc_interface_version;
     uint32_t window_told; /* window_used of the last row */
     bool changed;

@@ -1,4 +1,6 @@
 /* A session's connection: transport events in, whole PDUs to their receivers, octets out. */
+#include <stdlib.h>
+
 #include "common/log.h"
 
 #include "session-agent/session_internal.h"
@@ -84,9 +86,20 @@ static void on_connected(void *arg)
                       transport_peer(s->transport));
 }
 
+/* An alert about a certificate that ends is needed most when it has ended: it is known as long as
+ * there is no newer one. */
+static void note_certificate(struct session *s)
+{
+    const char *peer = transport_tls_peer(s->transport);
+    free(s->shown.tls_peer);
+    s->shown.tls_peer = *peer ? xstrdup(peer) : NULL;
+    s->shown.tls_expiry_ms = transport_tls_expiry_ms(s->transport);
+}
+
 static void on_ready(void *arg)
 {
     struct session *s = arg;
+    note_certificate(s);
     if (s->state == SESSION_TLS_HANDSHAKE)
         session_raise(s, SESSION_EVENT_TLS_OK, "%s with %s", transport_tls(s->transport),
                       transport_peer(s->transport));

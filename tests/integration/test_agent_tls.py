@@ -59,6 +59,11 @@ def test_what_can_not_be_verified_gets_no_bind(unbound, mno, tmp_path):
     assert abs(row["tls_expiry_ms"] / 1000 - (time.time() + 30 * 86400)) < 3600
     unbound.send("PACE", operator_id=OP, per_second=100)
     assert unbound.outcome(unbound.submit(OP))["kind"] == ACCEPTED
+    secured(unbound, peer, ca_file=peer.certificate, server_name="other.example")
+    unbound.send("REBIND", operator_id=OP, reason="asked for")
+    down = unbound.wait("SESSION", since=len(unbound.records), phase=b"backoff")
+    assert down["tls"] == b"" and [down[k] for k in ("tls_expiry_ms", "tls_peer")] == [
+        row[k] for k in ("tls_expiry_ms", "tls_peer")], "the certificate stays known"
 
 
 def test_a_client_certificate(unbound, mno, tmp_path):
