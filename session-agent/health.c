@@ -22,8 +22,6 @@ static void forget(struct health *h, size_t index)
 static const struct health_transition *change(struct health *h, enum ipc_health_status status,
                                               int64_t at_ms, const char *reason)
 {
-    if (status == h->status)
-        return NULL;
     if (!h->kept)
         h->kept = xcalloc(HEALTH_KEPT, sizeof(h->kept[0]));
     if (h->count == HEALTH_KEPT) /* nobody took them for long: the newest matter */
@@ -33,6 +31,7 @@ static const struct health_transition *change(struct health *h, enum ipc_health_
         .number = ++h->last_number, .status = status, .previous = h->status, .at_ms = at_ms};
     str_copy(t->reason, sizeof(t->reason), reason, strlen(reason));
     h->status = status;
+    h->refusal_told = h->refusal_told && status == IPC_HEALTH_UNBOUND;
     return t;
 }
 
@@ -41,9 +40,18 @@ const struct health_transition *health_set_able(struct health *h, bool able, boo
 {
     if (able && h->status != IPC_HEALTH_BOUND && h->status != IPC_HEALTH_FAILBACK)
         return change(h, h->failed_over ? IPC_HEALTH_FAILBACK : IPC_HEALTH_BOUND, at_ms, reason);
-    if (!able && (h->status != IPC_HEALTH_NONE || failed))
+    if (!able && h->status != IPC_HEALTH_UNBOUND && (h->status != IPC_HEALTH_NONE || failed))
         return change(h, IPC_HEALTH_UNBOUND, at_ms, reason);
     return NULL;
+}
+
+const struct health_transition *health_set_refused(struct health *h, int64_t at_ms,
+                                                   const char *reason)
+{
+    if (h->refusal_told || h->status == IPC_HEALTH_BOUND || h->status == IPC_HEALTH_FAILBACK)
+        return NULL;
+    h->refusal_told = true;
+    return change(h, IPC_HEALTH_UNBOUND, at_ms, reason);
 }
 
 const struct health_transition *health_set_failed_over(struct health *h, bool begin, int64_t at_ms)

@@ -20,7 +20,8 @@ struct health_transition {
 
 struct health {
     enum ipc_health_status status;
-    bool failed_over; /* between FAILOVER begin and end */
+    bool failed_over;  /* between FAILOVER begin and end */
+    bool refusal_told; /* since it was last able */
     uint64_t last_number;
     size_t count;
     struct health_transition *kept; /* oldest first; allocated when there is one */
@@ -32,6 +33,10 @@ void health_free(struct health *h);
  */
 const struct health_transition *health_set_able(struct health *h, bool able, bool failed,
                                                 int64_t at_ms, const char *reason);
+/* The MNO refused the credentials. Told once, with its reason, also of an operator that is UNBOUND
+ * for another one: only people can help then. NULL: it was told, or other binds stand. */
+const struct health_transition *health_set_refused(struct health *h, int64_t at_ms,
+                                                   const char *reason);
 /* The bridge reports the begin or end of a failover. */
 const struct health_transition *health_set_failed_over(struct health *h, bool begin, int64_t at_ms);
 /* Its event is stored; an unknown number is ignored. */

@@ -358,6 +358,11 @@ static void update_health(struct agent_operator *op)
                                         clock_wall_ms(), op->reason));
 }
 
+void operator_credentials_refused(struct agent_operator *op, const char *reason)
+{
+    note_transition(op, health_set_refused(&op->health, clock_wall_ms(), reason));
+}
+
 void operator_set_failed_over(struct agent_operator *op, bool begin)
 {
     note_transition(op, health_set_failed_over(&op->health, begin, clock_wall_ms()));

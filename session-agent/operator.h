@@ -82,6 +82,8 @@ bool operator_is_over(const struct agent_operator *op);
 /* Its traffic goes to its backup, or has come back. */
 void operator_set_failed_over(struct agent_operator *op, bool begin);
 
+/* The MNO refused a bind for them. */
+void operator_credentials_refused(struct agent_operator *op, const char *reason);
 /* A bind attempt got credentials: remembers the non-secret part. */
 void operator_set_credentials(struct agent_operator *op, const struct credentials *credentials);
 

@@ -199,6 +199,7 @@ void session_attempt_back_off_auth(struct session *s)
 {
     int64_t min_ms = s->op->config->auth_retry_min_ms;
     s->op->stats[IPC_STAT_AUTH_FAILURES]++;
+    operator_credentials_refused(s->op, s->reason);
     wait_next(s, &s->auth, min_ms, min_ms > AUTH_RETRY_MAX_MS ? min_ms : AUTH_RETRY_MAX_MS);
     timer_start_ms(&s->look_again, LOOK_AGAIN_MS);
 }

@@ -175,6 +175,19 @@ def test_wrong_credentials_are_an_alarm_told_once(declared, smsc, status):
     bridge.wait("HEALTH", status=1)
 
 
+def test_credentials_that_are_refused_later_are_told_too(declared, smsc):
+    bridge = declared(auth_retry_min_ms=200)
+    c = smsc.wait_bound()
+    smsc.handlers[BIND_TRANSCEIVER] = refusing(0x0E)
+    c.close()
+    wait_for(lambda: stat(bridge, AUTH_FAILURES) >= 2, 10, "two refusals")
+    told = bridge.all("HEALTH")
+    assert [(h["status"], h["previous"]) for h in told] == [(1, 0), (2, 1), (2, 2)]
+    assert b"RINVPASWD" in told[2]["reason"] and b"RINVPASWD" not in told[1]["reason"]
+    del smsc.handlers[BIND_TRANSCEIVER]
+    bridge.wait("HEALTH", status=1, previous=2)
+
+
 def test_no_credentials_back_off_and_live_binds_stay(declared, smsc):
     bridge = declared()
     c = smsc.wait_bound()

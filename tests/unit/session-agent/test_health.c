@@ -5,7 +5,7 @@
 
 #include "session-agent/health.h"
 
-enum happening { ABLE, UNABLE, ATTEMPT_FAILED, FAILOVER_BEGINS, FAILOVER_ENDS };
+enum happening { ABLE, UNABLE, ATTEMPT_FAILED, REFUSED, FAILOVER_BEGINS, FAILOVER_ENDS };
 
 static const struct health_transition *happen(struct health *h, enum happening what, int64_t at_ms)
 {
@@ -16,6 +16,8 @@ static const struct health_transition *happen(struct health *h, enum happening w
         return health_set_able(h, false, false, at_ms, "lost");
     case ATTEMPT_FAILED:
         return health_set_able(h, false, true, at_ms, "refused");
+    case REFUSED:
+        return health_set_refused(h, at_ms, "wrong password");
     case FAILOVER_BEGINS:
         return health_set_failed_over(h, true, at_ms);
     case FAILOVER_ENDS:
@@ -40,6 +42,14 @@ static const struct step lives[][8] = {
     {{ATTEMPT_FAILED, IPC_HEALTH_UNBOUND, true}, /* told once, however often it fails */
      {ATTEMPT_FAILED, IPC_HEALTH_UNBOUND, false},
      {ABLE, IPC_HEALTH_BOUND, true}},
+    {{REFUSED, IPC_HEALTH_UNBOUND, true},
+     {ATTEMPT_FAILED, IPC_HEALTH_UNBOUND, false},
+     {REFUSED, IPC_HEALTH_UNBOUND, false},
+     {ABLE, IPC_HEALTH_BOUND, true},
+     {REFUSED, IPC_HEALTH_BOUND, false}, /* one of several binds */
+     {UNABLE, IPC_HEALTH_UNBOUND, true},
+     {REFUSED, IPC_HEALTH_UNBOUND, true}, /* known to be down, but not why it stays so */
+     {REFUSED, IPC_HEALTH_UNBOUND, false}},
     {{ABLE, IPC_HEALTH_BOUND, true},
      {UNABLE, IPC_HEALTH_UNBOUND, true},
      {FAILOVER_BEGINS, IPC_HEALTH_UNBOUND, false},
@@ -52,7 +62,7 @@ static const struct step lives[][8] = {
      {FAILOVER_BEGINS, IPC_HEALTH_FAILBACK, true},
      {FAILOVER_ENDS, IPC_HEALTH_BOUND, true}},
 };
-static const size_t life_lengths[] = {6, 3, 8, 3};
+static const size_t life_lengths[] = {6, 3, 8, 8, 3};
 ASSERT_ARRAY_LEN(life_lengths, ARRAY_LEN(lives));
 
 static void live(const struct step *steps, size_t count)
