@@ -66,12 +66,12 @@ bool bind_slot_has_lease(const struct bind_slot *slot)
     return !leases_is_leased(leases) || leases_allows(leases, slot->number, clock_boot());
 }
 
-void bind_slot_retune(struct bind_slot *slot)
+void bind_slot_retune(struct bind_slot *slot, bool binds_alike)
 {
     if (slot->main)
-        session_retune(slot->main);
+        session_retune(slot->main, binds_alike);
     if (slot->receiver)
-        session_retune(slot->receiver);
+        session_retune(slot->receiver, binds_alike);
 }
 
 static void reap(struct session **session)

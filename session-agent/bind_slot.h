@@ -33,7 +33,8 @@ void bind_slot_cut(struct bind_slot *slot, const char *reason);
 void bind_slot_lapse(struct bind_slot *slot, const char *reason);
 /* May it be open, and write submit_sm? */
 bool bind_slot_has_lease(const struct bind_slot *slot);
-void bind_slot_retune(struct bind_slot *slot);
+/* The declaration changed, as in session_retune(). */
+void bind_slot_retune(struct bind_slot *slot, bool binds_alike);
 /* Frees sessions that are closed for good and tells the bridge; true: none is left. A pair that has
  * lost its receiver so gets a new one. */
 bool bind_slot_reap(struct bind_slot *slot);

@@ -59,6 +59,7 @@ void operator_destroy(struct agent_operator **op_ptr)
 
 void operator_retune(struct agent_operator *op, struct operator_config *config)
 {
+    bool binds_alike = operator_config_binds_alike(op->config, config);
     operator_config_destroy(&op->config);
     op->config = config;
     if (op->dropped && !op->ctx->draining) { /* removed and wanted again before it was gone */
@@ -68,7 +69,7 @@ void operator_retune(struct agent_operator *op, struct operator_config *config)
     submits_retune(op->submits);
     for (uint32_t i = 0; i < op->slot_count; i++) {
         if (op->slots[i])
-            bind_slot_retune(op->slots[i]);
+            bind_slot_retune(op->slots[i], binds_alike);
     }
     operator_touch(op);
 }

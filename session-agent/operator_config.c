@@ -74,9 +74,9 @@ static const struct text_field texts[] = {
     TEXT(tls_ca_file), TEXT(tls_cert_file), TEXT(tls_key_file),  TEXT(tls_server_name),
 };
 
-static char **text_of(struct operator_config *config, const struct text_field *field)
+static char **text_of(const struct operator_config *config, const struct text_field *field)
 {
-    return (char **)(void *)((char *)config + field->to);
+    return (char **)(void *)((const char *)config + field->to);
 }
 
 static char *copy_text(const char *text, size_t len)
@@ -171,6 +171,32 @@ void operator_config_destroy(struct operator_config **config_ptr)
         free(config->hosts[i].host);
     free(config);
     *config_ptr = NULL;
+}
+
+static bool same_hosts(const struct operator_config *a, const struct operator_config *b)
+{
+    bool same = a->host_count == b->host_count;
+    for (size_t i = 0; i < a->host_count && same; i++)
+        same =
+            a->hosts[i].port == b->hosts[i].port && strcmp(a->hosts[i].host, b->hosts[i].host) == 0;
+    return same;
+}
+
+static bool same_texts(const struct operator_config *a, const struct operator_config *b)
+{
+    bool same = true;
+    for (size_t i = 0; i < ARRAY_LEN(texts) && same; i++)
+        same = texts[i].to == offsetof(struct operator_config, name) ||
+               strcmp(*text_of(a, &texts[i]), *text_of(b, &texts[i])) == 0;
+    return same;
+}
+
+bool operator_config_binds_alike(const struct operator_config *a, const struct operator_config *b)
+{
+    return a->addr_ton == b->addr_ton && a->addr_npi == b->addr_npi && a->tls == b->tls &&
+           a->tls_min_version == b->tls_min_version && same_texts(a, b) && same_hosts(a, b) &&
+           a->pair_on_count == b->pair_on_count &&
+           memcmp(a->pair_on, b->pair_on, a->pair_on_count * sizeof(a->pair_on[0])) == 0;
 }
 
 bool operator_config_pairs_on(const struct operator_config *config, uint32_t status)

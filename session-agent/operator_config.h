@@ -45,6 +45,8 @@ struct operator_config {
 struct operator_config *operator_config_create(const struct ipc_operator *record, char *error_r,
                                                size_t error_size) MUST_CHECK;
 void operator_config_destroy(struct operator_config **config);
+/* Would a bind be asked for in the same way, and of the same hosts? */
+bool operator_config_binds_alike(const struct operator_config *a, const struct operator_config *b);
 /* Is the status of a refused bind_transceiver one that means "use transmitter and receiver"? */
 bool operator_config_pairs_on(const struct operator_config *config, uint32_t status);
 

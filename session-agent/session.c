@@ -385,7 +385,7 @@ void session_lapse(struct session *s, const char *reason)
     session_cut(s, reason);
 }
 
-void session_retune(struct session *s)
+void session_retune(struct session *s, bool binds_alike)
 {
     const struct operator_config *config = s->op->config;
     window_set_limit(s->window, config->window_size);
@@ -393,6 +393,8 @@ void session_retune(struct session *s)
                    config->enquire_link_timeout_ms);
     session_timers_start_heartbeat(s);
     session_changed(s);
+    if (!binds_alike)
+        session_raise(s, SESSION_EVENT_BACKOFF_OVER, "what a bind asks for has changed");
 }
 
 bool session_is_gone(const struct session *s)

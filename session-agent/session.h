@@ -33,8 +33,9 @@ void session_cut(struct session *session, const char *reason);
 /* At once, since its lease is over: an unbind is written only if TCP has delivered all that was
  * written before; else the connection is reset, so that no submit_sm arrives later. */
 void session_lapse(struct session *session, const char *reason);
-/* The declaration changed: timers and window apply at once. */
-void session_retune(struct session *session);
+/* The declaration changed: timers and window apply at once, what a bind asks for at the next one.
+ * Unless `binds_alike`, who waits after a failure tries that at once. */
+void session_retune(struct session *session, bool binds_alike);
 
 bool session_is_gone(const struct session *session);  /* may be destroyed */
 bool session_is_bound(const struct session *session); /* or about to unbind */

@@ -44,7 +44,7 @@
     X(ENQUIRE_TIMEOUT, "enquire_timeout")                                                          \
     X(DRAIN_TIMEOUT, "drain_timeout") /* the window did not empty in time */                       \
     X(UNBIND_TIMEOUT, "unbind_timeout")                                                            \
-    X(BACKOFF_OVER, "backoff_over") /* or: the credentials changed, try at once */                 \
+    X(BACKOFF_OVER, "backoff_over") /* or: credentials or declaration changed, try at once */      \
     X(UNBIND_RECEIVED, "unbind_received")                                                          \
     X(UNBIND_DONE, "unbind_done") /* unbind_resp */                                                \
     X(SOCKET_CLOSED, "socket_closed")                                                              \

@@ -188,6 +188,21 @@ def test_credentials_that_are_refused_later_are_told_too(declared, smsc):
     bridge.wait("HEALTH", status=1, previous=2)
 
 
+def test_what_a_bind_asks_for_changes_and_is_tried_at_once(declared, smsc):
+    """Refused for its system_type, which no look at the credentials would heal."""
+    def choosy(c, p):
+        smsc.answer(c, p, 0 if b"\0VMS\0" in p.body else 0x53)
+    smsc.handlers[BIND_TRANSCEIVER] = choosy
+    bridge = declared(reconnect_min_ms=60000, reconnect_max_ms=60000)
+    bridge.wait("SESSION", phase=b"backoff", refused_status=0x53)
+    assert stat(bridge, AUTH_FAILURES) == 0
+    bridge.declare((OP, {"reconnect_min_ms": 60000, "reconnect_max_ms": 60000, "window_size": 5}))
+    bridge.wait("HEARTBEAT", count=2, since=len(bridge.records))
+    assert len(smsc.binds()) == 1, "a window is nothing that a bind asks for"
+    bridge.declare((OP, {"reconnect_min_ms": 60000, "reconnect_max_ms": 60000, "system_type": "VMS"}))
+    bridge.session_state(OP, BOUND)
+
+
 def test_no_credentials_back_off_and_live_binds_stay(declared, smsc):
     bridge = declared()
     c = smsc.wait_bound()

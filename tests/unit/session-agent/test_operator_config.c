@@ -159,6 +159,59 @@ static void the_longest_wait_is_at_least_the_shortest(void **state)
     operator_config_destroy(&c);
 }
 
+static bool alike(const struct ipc_operator *changed)
+{
+    char error[200];
+    struct ipc_operator r = good();
+    r.hosts = text("a:1,b:2");
+    struct operator_config *a = create(&r, error);
+    struct operator_config *b = create(changed, error);
+    assert_non_null(b);
+    bool result = operator_config_binds_alike(a, b);
+    operator_config_destroy(&a);
+    operator_config_destroy(&b);
+    return result;
+}
+
+static void what_a_bind_asks_for(void **state)
+{
+    (void)state;
+    struct ipc_operator same = good();
+    same.hosts = text("a:1,b:2");
+    assert_true(alike(&same));
+    struct ipc_operator r = same;
+    r.name = text("Operator B");
+    r.window_size = 7;
+    r.bind_timeout_ms = 5000;
+    assert_true(alike(&r));
+    struct bytes *const texts[] = {&r.system_type,    &r.address_range, &r.local_address,
+                                   &r.tls_ca_file,    &r.tls_cert_file, &r.tls_key_file,
+                                   &r.tls_server_name};
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        r = same;
+        *texts[i] = text("x");
+        assert_false(alike(&r));
+    }
+    static const char *const hosts[] = {"", "a:1", "a:1,b:3", "b:2,a:1", "a:1,b:2,c:3"};
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+        r = same;
+        r.hosts = text(hosts[i]);
+        assert_false(alike(&r));
+    }
+    r = same;
+    r.pair_on = (struct bytes){(const uint8_t *)"\0\0\0\4", 4};
+    assert_false(alike(&r));
+    uint8_t *const octets[] = {&r.addr_ton, &r.addr_npi, &r.tls};
+    for (size_t i = 0; i < ARRAY_LEN(octets); i++) {
+        r = same;
+        *octets[i] = 1;
+        assert_false(alike(&r));
+    }
+    r = same;
+    r.tls_min_version = 0x0304;
+    assert_false(alike(&r));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +219,7 @@ int main(void)
         cmocka_unit_test(numbers_out_of_bounds_are_refused_by_name),
         cmocka_unit_test(malformed_texts_are_refused),
         cmocka_unit_test(at_most_sixteen_hosts),
+        cmocka_unit_test(what_a_bind_asks_for),
         cmocka_unit_test(the_longest_wait_is_at_least_the_shortest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
