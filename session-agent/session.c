@@ -388,10 +388,8 @@ void session_lapse(struct session *s, const char *reason)
 void session_retune(struct session *s, bool binds_alike)
 {
     const struct operator_config *config = s->op->config;
-    window_set_limit(s->window, config->window_size);
-    heartbeat_tune(&s->heartbeat, config->enquire_link_interval_ms,
-                   config->enquire_link_timeout_ms);
-    session_timers_start_heartbeat(s);
+    window_set_limit(s->window, config->window_size, config->window_size * LATE_MAX_FACTOR);
+    session_timers_tune_heartbeat(s);
     session_changed(s);
     if (!binds_alike)
         session_raise(s, SESSION_EVENT_BACKOFF_OVER, "what a bind asks for has changed");

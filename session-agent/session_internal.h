@@ -140,6 +140,8 @@ void session_io_trace(const struct session *s, const char *direction, const stru
 void session_timers_init(struct session *s);
 void session_timers_stop(struct session *s);
 void session_timers_start_heartbeat(struct session *s);
+/* The declaration changed. */
+void session_timers_tune_heartbeat(struct session *s);
 void session_timers_plan_window(struct session *s);
 void session_timers_plan_hold(struct session *s);
 void session_timers_plan_line(struct session *s);

@@ -36,15 +36,21 @@ static void on_heartbeat(void *arg)
     timer_start_at(&s->heartbeat_timer, heartbeat_next(&s->heartbeat));
 }
 
-/* On bound, and after a change of the declaration. */
 void session_timers_start_heartbeat(struct session *s)
 {
     const struct operator_config *config = s->op->config;
-    if (s->state == SESSION_BINDING)
-        heartbeat_start(&s->heartbeat, config->enquire_link_interval_ms,
-                        config->enquire_link_timeout_ms, clock_mono());
-    else if (!session_is_bound(s))
+    heartbeat_start(&s->heartbeat, config->enquire_link_interval_ms,
+                    config->enquire_link_timeout_ms, clock_mono());
+    timer_start_at(&s->heartbeat_timer, heartbeat_next(&s->heartbeat));
+}
+
+void session_timers_tune_heartbeat(struct session *s)
+{
+    const struct operator_config *config = s->op->config;
+    if (!session_is_bound(s))
         return;
+    heartbeat_tune(&s->heartbeat, config->enquire_link_interval_ms,
+                   config->enquire_link_timeout_ms);
     timer_start_at(&s->heartbeat_timer, heartbeat_next(&s->heartbeat));
 }
 

@@ -49,10 +49,11 @@ void window_destroy(struct window **w)
     *w = NULL;
 }
 
-void window_set_limit(struct window *w, uint32_t limit)
+void window_set_limit(struct window *w, uint32_t limit, uint32_t late_max)
 {
     INVARIANT(limit > 0);
     w->limit = limit;
+    w->late_max = late_max;
 }
 
 uint32_t window_limit(const struct window *w)

@@ -29,8 +29,9 @@ struct window *window_create(uint32_t limit, uint32_t late_max) MUST_CHECK;
 /* The window must be empty of owners that matter: drain it first. */
 void window_destroy(struct window **w);
 
-/* A smaller limit takes nothing away: the window is full until answers made room. */
-void window_set_limit(struct window *w, uint32_t limit);
+/* A smaller limit takes nothing away: the window is full until answers made room, and late ones
+ * that are too many now come out of window_forget(). */
+void window_set_limit(struct window *w, uint32_t limit, uint32_t late_max);
 uint32_t window_limit(const struct window *w);
 uint32_t window_used(const struct window *w); /* without the late ones */
 uint32_t window_late(const struct window *w);

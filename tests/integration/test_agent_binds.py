@@ -361,6 +361,19 @@ def test_one_bind_is_rebound_or_all(declared, smsc):
     wait_for(lambda: sum(c.count(UNBIND) for c in smsc.connections) == 3, 5, "both unbind")
 
 
+def test_no_heartbeat_before_the_bind_stands(declared, smsc):
+    unanswered = []
+    smsc.handlers[BIND_TRANSCEIVER] = lambda c, p: unanswered.append((c, p))
+    bridge = declared(enquire_link_interval_ms=100)
+    wait_for(lambda: unanswered, 5, "it asks for a bind")
+    c, p = unanswered[0]
+    bridge.declare((OP, {"enquire_link_interval_ms": 50}))
+    bridge.wait("HEARTBEAT", count=2, since=len(bridge.records))
+    assert c.count(ENQUIRE_LINK) == 0
+    smsc.answer(c, p)
+    c.wait(ENQUIRE_LINK)
+
+
 def test_window_and_timers_change_without_a_rebind(declared, smsc):
     bridge = declared()
     bridge.session_state(OP, BOUND)

@@ -116,12 +116,12 @@ static void limits_change_live(void **state)
     struct window_entry e;
     uint32_t first = window_add(w, &owners[0], 0, at_ms(0), at_ms(30));
     window_add(w, &owners[1], 0, at_ms(0), at_ms(30));
-    window_set_limit(w, 1);
+    window_set_limit(w, 1, 0);
     assert_int_equal(window_room(w), 0);
     assert_int_equal(window_used(w), 2);
     assert_true(window_take(w, first, &e));
     assert_int_equal(window_room(w), 0);
-    window_set_limit(w, 5);
+    window_set_limit(w, 5, 1);
     assert_int_equal(window_room(w), 4);
     /* A shorter time-out must not come before what was added earlier. */
     window_add(w, &owners[2], 0, at_ms(1), at_ms(5));
@@ -129,6 +129,9 @@ static void limits_change_live(void **state)
     assert_true(window_expire(w, at_ms(30), &e));
     assert_true(window_expire(w, at_ms(30), &e));
     assert_ptr_equal(e.owner, &owners[2]);
+    assert_true(window_forget(w, at_ms(30), &e));
+    assert_false(window_forget(w, at_ms(30), &e));
+    assert_int_equal(window_late(w), 1);
     while (window_drain(w, &e))
         continue;
     window_destroy(&w);
