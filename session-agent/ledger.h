@@ -39,6 +39,7 @@ enum ledger_state {
 
 struct ledger_outcome {
     enum ipc_outcome_kind kind;
+    uint8_t bind; /* over which it went */
     uint32_t status;
     uint32_t latency_us;
     int64_t at_ms;         /* wall time */

@@ -72,7 +72,8 @@ struct ledger_result {
     uint32_t latency_us;
     uint16_t response_len;
     uint8_t kind;
-    uint8_t zero[5];
+    uint8_t bind; /* 0 in older files */
+    uint8_t zero[4];
 };
 
 /* `state` (enum ledger_state, NONE: free) is stored after what it makes true. The content of a

@@ -42,6 +42,7 @@ void ledger_slot_store_outcome(struct ledger_slot *s, const struct ledger_outcom
         .latency_us = outcome->latency_us,
         .response_len = (uint16_t)len,
         .kind = (uint8_t)outcome->kind,
+        .bind = outcome->bind,
     };
     if (len)
         memcpy(s->response, outcome->response.data, len);
@@ -54,6 +55,7 @@ struct ledger_outcome ledger_slot_outcome(const struct ledger_slot *s)
     INVARIANT(ledger_slot_state(s) == LEDGER_OUTCOME);
     return (struct ledger_outcome){
         .kind = (enum ipc_outcome_kind)s->result.kind,
+        .bind = s->result.bind,
         .status = s->result.status,
         .latency_us = s->result.latency_us,
         .at_ms = s->result.at_ms,

@@ -124,8 +124,7 @@ static void on_entry_gone(void *owner, void *arg)
     submit_free(m);
 }
 
-static void tell_outcome(struct agent_context *ctx, const struct ledger_entry *e, uint8_t bind,
-                         bool known)
+static void tell_outcome(struct agent_context *ctx, const struct ledger_entry *e, bool known)
 {
     struct ledger_outcome o = ledger_outcome(e);
     struct ipc_outcome record = {
@@ -133,7 +132,7 @@ static void tell_outcome(struct agent_context *ctx, const struct ledger_entry *e
         .segments = ledger_segments(e),
         .kind = (uint8_t)o.kind,
         .known = known,
-        .bind = bind,
+        .bind = o.bind,
         .status = o.status,
         .latency_us = o.latency_us,
         .at_ms = o.at_ms,
@@ -163,10 +162,12 @@ static void tell_without_entry(struct agent_context *ctx, const struct ipc_submi
 /* True: it was (another outcome stands). */
 static bool settle_with(struct submit *m, const struct ledger_outcome *o, uint8_t bind)
 {
-    if (!ledger_set_outcome(m->op->ctx->ledger, m->entry, o))
+    struct ledger_outcome kept = *o;
+    kept.bind = bind;
+    if (!ledger_set_outcome(m->op->ctx->ledger, m->entry, &kept))
         return false;
     give_back_credit(m);
-    tell_outcome(m->op->ctx, m->entry, bind, false);
+    tell_outcome(m->op->ctx, m->entry, false);
     operator_touch(m->op);
     return true;
 }
@@ -187,7 +188,7 @@ static bool answer_known(struct agent_context *ctx, const struct ipc_submit *r)
     case LEDGER_NONE:
         return false;
     case LEDGER_OUTCOME:
-        tell_outcome(ctx, e, 0, true);
+        tell_outcome(ctx, e, true);
         return true;
     case LEDGER_CLOSED:
         tell_without_entry(ctx, r, IPC_OUTCOME_CLOSED, true);
@@ -281,7 +282,7 @@ void submits_settle(struct agent_context *ctx, const struct ipc_key *message)
 static void list_outcome(struct ledger_entry *e, void *arg)
 {
     if (ledger_entry_state(e) == LEDGER_OUTCOME)
-        tell_outcome(arg, e, 0, false);
+        tell_outcome(arg, e, false);
 }
 
 static void list_in_flight(struct ledger_entry *e, void *arg)

@@ -375,6 +375,25 @@ def test_bridge_killed_in_the_middle_the_next_one_hears_everything(agent, bound,
     third.die()
 
 
+def test_an_outcome_keeps_the_bind_it_came_over(agent, bound, smsc):
+    kept = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: kept.append((c, p))
+    bridge = bound(binds=2, window_size=1)
+    bridge.wait("CREDIT", slots=4)
+    keys = [bridge.submit(OP) for _ in range(2)]
+    wait_for(lambda: len(kept) == 2, 5, "both binds have one")
+    for c, p in kept:
+        smsc.answer(c, p, 0x0B)
+    binds = {key: bridge.outcome(key)["bind"] for key in keys}
+    assert set(binds.values()) == {0, 1}
+    again = attach_again(agent, smsc, bridge)
+    assert {r["key"]: r["bind"] for r in again.listing if r["type"] == "OUTCOME"} == binds
+    for key in keys:
+        again.submit(OP, key=key)
+    assert {key: again.outcome(key, known=1)["bind"] for key in keys} == binds
+    again.die()
+
+
 def test_agent_killed_remembers_what_it_sent(agent, bound, smsc):
     smsc_kept = []
     bridge = bound()

@@ -25,6 +25,7 @@ static int finish(void **state)
 
 static const struct ledger_outcome accepted = {
     .kind = IPC_OUTCOME_ACCEPTED,
+    .bind = 3,
     .status = 0,
     .latency_us = 1234,
     .at_ms = 55,
@@ -116,6 +117,7 @@ static void a_submit_lives(void **state)
     struct ledger_outcome o = ledger_outcome(e);
     assert_int_equal(o.kind, IPC_OUTCOME_ACCEPTED);
     assert_int_equal(o.latency_us, 1234);
+    assert_int_equal(o.bind, 3);
     assert_int_equal(o.at_ms, 55);
     assert_int_equal(o.response.len, 5);
     assert_memory_equal(o.response.data, "id-1", 5);
