@@ -183,7 +183,28 @@ static int seal_and_send(struct fetch *f, const struct credentials_answer *answe
     return 0;
 }
 
-/* The part of an answer that is no secret, into the operator at once. */
+/* The part of an answer that is no secret, to the agent: the next bridge hears of it from there. */
+static void send_contract(struct credentials *c, const struct mno *op,
+                          const struct credentials_answer *answer)
+{
+    struct agent_link *link = c->options.link;
+    if (!agent_link_is_attached(link))
+        return;
+    struct ipc_contract record = {
+        .at_ms = op->credentials_ms,
+        .host = view(answer->host),
+        .port = answer->port,
+        .bind_mode = (uint8_t)answer->bind_mode,
+        .tps_limit = answer->tps_limit,
+    };
+    memcpy(record.operator_id, op->id, sizeof(record.operator_id));
+    if (answer->has_backup)
+        memcpy(record.backup_operator_id, answer->backup_operator_id.octets, UUID_SIZE);
+    ipc_put_contract(agent_link_begin(link), &record);
+    agent_link_end(link);
+}
+
+/* The same into the operator at once. */
 static void note_limits(struct credentials *c, struct mno *op,
                         const struct credentials_answer *answer)
 {
@@ -198,8 +219,10 @@ static void note_limits(struct credentials *c, struct mno *op,
     op->has_backup = answer->has_backup;
     memcpy(op->backup_id, answer->backup_operator_id.octets, UUID_SIZE);
     op->has_credentials = true;
-    op->credentials_ms = clock_wall_ms();
+    int64_t now_ms = clock_wall_ms(); /* which may have been set back */
+    op->credentials_ms = now_ms > op->credentials_ms ? now_ms : op->credentials_ms + 1;
     op->counters.credentials_fetched++;
+    send_contract(c, op, answer);
     if (new_limit)
         tps_limit_changed(c->options.tps, op);
 }

@@ -195,6 +195,8 @@ void operators_note_state(struct mno *op, const struct ipc_operator_state *s)
     static const uint8_t none[IPC_OPERATOR_ID_SIZE];
     op->health = s->health;
     op->failed_over = s->failed_over != 0;
+    if (s->credentials_ms < op->credentials_ms)
+        return; /* an agent that does not know CONTRACT, or not this one yet */
     op->has_credentials = s->credentials_ms != 0;
     op->credentials_ms = s->credentials_ms;
     op->port = s->port;

@@ -101,7 +101,7 @@ struct mno {
     uint8_t row_end; /* behind the last place that was ever taken */
     uint8_t health;  /* enum ipc_health_status */
     bool failed_over;
-    int64_t credentials_ms;
+    int64_t credentials_ms; /* wall time of the answer; never goes back */
     char host[256];
     uint16_t port;
     uint8_t bind_mode;

@@ -185,6 +185,17 @@ HANDLER(credentials)
     return true;
 }
 
+HANDLER(contract)
+{
+    DECODE(contract);
+    struct agent_operator *op = operators_find(r->operators, record.operator_id);
+    bool usable = record.host.len && record.port && record.bind_mode >= IPC_BIND_TRANSCEIVER &&
+                  record.bind_mode <= IPC_BIND_RECEIVER;
+    if (op && usable)
+        operator_set_contract(op, &record);
+    return true;
+}
+
 HANDLER(health_done)
 {
     DECODE(health_done);
@@ -225,6 +236,7 @@ static handler *const handlers[IPC_TYPE_COUNT] = {
     [IPC_SETTLED] = on_settled,
     [IPC_DELIVER_DONE] = on_deliver_done,
     [IPC_CREDENTIALS] = on_credentials,
+    [IPC_CONTRACT] = on_contract,
     [IPC_HEALTH_DONE] = on_health_done,
     [IPC_FAILOVER] = on_failover,
     [IPC_ACK_FLOOR] = on_ack_floor,

@@ -122,19 +122,41 @@ bool operator_is_over(const struct agent_operator *op)
     return op->ending && op->slot_count == 0;
 }
 
-void operator_set_credentials(struct agent_operator *op, const struct credentials *credentials)
+/* Takes over `host`. */
+static void set_credentials(struct agent_operator *op, struct operator_credentials credentials)
 {
-    struct operator_credentials *c = &op->credentials;
-    free(c->host);
-    c->host = xstrdup(credentials->host);
-    c->port = credentials->port;
-    c->bind_mode = credentials->bind_mode;
-    c->tps_limit = credentials->tps_limit;
-    memcpy(c->backup_operator_id, credentials->backup_operator_id, sizeof(c->backup_operator_id));
-    c->at_ms = clock_wall_ms();
-    submits_cap(op->submits, c->tps_limit);
+    free(op->credentials.host);
+    op->credentials = credentials;
+    submits_cap(op->submits, credentials.tps_limit);
     op->state_changed = true;
     operator_touch(op);
+}
+
+void operator_set_credentials(struct agent_operator *op, const struct credentials *credentials)
+{
+    struct operator_credentials c = {
+        .host = xstrdup(credentials->host),
+        .port = credentials->port,
+        .bind_mode = credentials->bind_mode,
+        .tps_limit = credentials->tps_limit,
+        .at_ms = clock_wall_ms(),
+    };
+    memcpy(c.backup_operator_id, credentials->backup_operator_id, sizeof(c.backup_operator_id));
+    set_credentials(op, c);
+}
+
+void operator_set_contract(struct agent_operator *op, const struct ipc_contract *record)
+{
+    struct operator_credentials c = {
+        .host = xmalloc(record->host.len + 1),
+        .port = record->port,
+        .bind_mode = record->bind_mode,
+        .tps_limit = record->tps_limit,
+        .at_ms = record->at_ms,
+    };
+    str_copy(c.host, record->host.len + 1, (const char *)record->host.data, record->host.len);
+    memcpy(c.backup_operator_id, record->backup_operator_id, sizeof(c.backup_operator_id));
+    set_credentials(op, c);
 }
 
 void operator_touch(struct agent_operator *op)

@@ -87,6 +87,9 @@ void operator_credentials_refused(struct agent_operator *op, const char *reason)
 /* A bind attempt got credentials: remembers the non-secret part. */
 void operator_set_credentials(struct agent_operator *op, const struct credentials *credentials);
 
+/* What the newest answer said, for whoever asked. */
+void operator_set_contract(struct agent_operator *op, const struct ipc_contract *record);
+
 /* Something changed (a session, a window, the queue): operator_work() runs before this turn ends.
  */
 void operator_touch(struct agent_operator *op);

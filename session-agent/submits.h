@@ -52,7 +52,7 @@ void submits_list(struct agent_context *ctx);
 
 /* --- work --- */
 
-/* Credentials said how much the MNO allows: holds until the bridge's next word. */
+/* Credentials said how much the MNO allows: not more, until the bridge's next word. */
 void submits_cap(struct submits *s, uint32_t tps_limit);
 /* Expires, and hands over all that pacer, windows and sockets take now. */
 void submits_pump(struct submits *s);

@@ -117,6 +117,23 @@ def test_a_new_limit_applies_within_a_second(make_stack):
     assert stack.mno.stats()["binds"] == 1
 
 
+def test_a_lower_limit_outlives_the_bridge_that_heard_of_it(make_stack):
+    stack = make_stack(tps=50, bridge_settings={"CREDENTIALS_REFRESH_MS": "200", "RECONNECT_MIN_MS": "300"}).start()
+    oid = stack.ids[0]
+    pacer_limit = lambda: stack.bridge.metric("smpp_connector_tps_pacer_limit")  # noqa: E731
+    contract = lambda: stack.bridge.json(f"/sessions/{oid}")["credentials"]["tpsLimit"]  # noqa: E731
+    wait_for(lambda: pacer_limit() == 50, 15, "50", 0.05)
+    stack.mgmt.change(oid, tpsLimit=20)
+    wait_for(lambda: pacer_limit() == 20, 5, "20", 0.05)
+    stack.mgmt.pause()  # from here on nothing is fetched
+    stack.restart_bridge(CREDENTIALS_REFRESH_MS="200").wait_ready()
+    wait_for(lambda: stack.bridge.metric("smpp_connector_tps_effective") == 20, 15, "still 20", 0.05)
+    assert contract() == 20
+    stack.mno.kill()  # whatever else of the operator's state is told
+    wait_for(lambda: stack.bridge.json(f"/sessions/{oid}")["health"] != "BOUND", 15, "the MNO is gone", 0.05)
+    assert contract() == 20 and pacer_limit() == 20
+
+
 def test_the_operators_own_setting_lowers_it(make_stack):
     stack = make_stack(tps=50)
     stack.operator_settings = {stack.ids[0]: {"tpsLimit": 7}}
