@@ -3,7 +3,8 @@
  * `smpp:tps:{operatorId}`: a hash of instance → "ends beat count set limit" (milliseconds on the
  * server's clock, tps_share.h for the rest; behind it "gone" for a good-bye, or "remembered"). What
  * comes out goes to the agent as PACE. As long as nothing is known no PACE is sent and the agent
- * goes on with what it was told last: a bridge that restarts without Redis changes nothing.
+ * goes on with what it was told last: a bridge that restarts without Redis changes nothing, unless
+ * that is more than the contract allows.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,19 @@ static void tune_lease(struct tps_operator *t)
     tps_lease_tune(t->lease, active, most);
 }
 
+/* NO_PACE: what the agent was told last is right for all that is known. */
+static int64_t wanted_pace(const struct tps_operator *t)
+{
+    const struct mno *op = t->op;
+    if (op->paused)
+        return 0;
+    if (share_is_known(t))
+        return tps_adaptive_rate(&t->adaptive);
+    /* A former bridge told it, and the contract may have been lowered since. */
+    bool is_lower = limit_is_known(op) && own_limit(op) < op->stats[IPC_STAT_PACER_LIMIT];
+    return is_lower ? (int64_t)own_limit(op) : NO_PACE;
+}
+
 /* Tells the agent when what it was told is no longer right. */
 static void apply(struct tps_operator *t)
 {
@@ -126,10 +140,8 @@ static void apply(struct tps_operator *t)
     if (share_is_known(t))
         tps_adaptive_set_ceiling(&t->adaptive, share_of(t));
     tune_lease(t);
-    if (!share_is_known(t) && !t->op->paused)
-        return;
-    int64_t pace = t->op->paused ? 0 : tps_adaptive_rate(&t->adaptive);
-    if (pace == t->pace || !agent_link_is_attached(tps->link))
+    int64_t pace = wanted_pace(t);
+    if (pace == NO_PACE || pace == t->pace || !agent_link_is_attached(tps->link))
         return;
     struct ipc_pace record = {.per_second = (uint32_t)pace};
     memcpy(record.operator_id, t->op->id, sizeof(record.operator_id));

@@ -133,6 +133,16 @@ def test_a_lower_limit_outlives_the_bridge_that_heard_of_it(make_stack):
     wait_for(lambda: stack.bridge.json(f"/sessions/{oid}")["health"] != "BOUND", 15, "the MNO is gone", 0.05)
     assert contract() == 20 and pacer_limit() == 20
 
+    # Redis away at the start: what a former bridge told the agent is only ever lowered.
+    stack.redis.kill()
+    stack.restart_bridge(CREDENTIALS_REFRESH_MS="200")
+    wait_for(lambda: stack.bridge.http(f"/sessions/{oid}")[0] == 200 and pacer_limit() == 20, 15, "20", 0.05)
+    stack.write_operators(tpsLimit=9)
+    wait_for(lambda: pacer_limit() == 9, 5, "9", 0.05)
+    stack.mgmt.resume()
+    stack.mgmt.change(oid, tpsLimit=0)
+    wait_for(lambda: pacer_limit() == 0, 15, "0", 0.05)
+
 
 def test_the_operators_own_setting_lowers_it(make_stack):
     stack = make_stack(tps=50)
