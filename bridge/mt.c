@@ -5,7 +5,7 @@
 
 #include "common/str.h"
 
-#include "bridge/mt.h"
+#include "bridge/mt_ledger.h"
 #include "bridge/mt_submit.h"
 
 #define INDEX_FIRST 1024
@@ -117,7 +117,7 @@ void mt_destroy(struct mt **mt_ptr)
     for (size_t i = 0; i < mt->segment_count; i++)
         mt_set_segment_state(&mt->segments[i], SEGMENT_REFUSED);
     mt_submit_unexpect(mt);
-    path->ledger_reserved -= mt->reserved;
+    mt_ledger_release(mt);
     leave(mt);
     list_remove(&mt->alive);
     index_remove(path, mt);

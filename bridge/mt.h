@@ -126,6 +126,7 @@ struct mt_operator {
 
     uint32_t slots;           /* CREDIT */
     uint32_t without_outcome; /* submits at the agent */
+    uint32_t ledger_reserved; /* mt_ledger.c, as in the path */
     uint32_t segments_x16;    /* moving average of segments per message, times 16 */
     struct mt_ahead ahead;
 

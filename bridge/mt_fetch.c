@@ -9,6 +9,7 @@
 #include "bridge/mt_consumer.h"
 #include "bridge/mt_credit.h"
 #include "bridge/mt_fetch.h"
+#include "bridge/mt_ledger.h"
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
 
@@ -77,13 +78,6 @@ static uint32_t ack_pending_room(const struct mt_operator *mo)
     return most > have ? (uint32_t)most - have : 0;
 }
 
-/* What waits here will want its entries first. */
-static uint32_t ledger_free(const struct mt_path *path)
-{
-    uint32_t taken = path->ledger_reserved + path->ready;
-    return path->ledger_entries > taken ? path->ledger_entries - taken : 0;
-}
-
 static struct mt_credit credit_of(const struct mt_operator *mo)
 {
     const struct mt_path *path = mo->path;
@@ -99,7 +93,7 @@ static struct mt_credit credit_of(const struct mt_operator *mo)
         .pulled = pulled(mo),
         .pulls = (uint32_t)mo->pull_count,
         .segments_x16 = mo->segments_x16,
-        .ledger_free = ledger_free(path),
+        .ledger_free = mt_ledger_free(mo),
         .ack_pending_room = ack_pending_room(mo),
         .max_batch = mt_consumer_max_batch(mo),
     };

@@ -8,6 +8,7 @@
 #include "bridge/mt_consumer.h"
 #include "bridge/mt_encode.h"
 #include "bridge/mt_fetch.h"
+#include "bridge/mt_ledger.h"
 #include "bridge/mt_references.h"
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
@@ -222,12 +223,6 @@ static struct mt_segment *adopt(struct mt_path *path, const uint8_t operator_id[
                                                                   : NULL;
 }
 
-static void count_entry(struct mt *mt)
-{
-    mt->reserved++;
-    mt->owner->path->ledger_reserved++;
-}
-
 void mt_path_in_flight(struct mt_path *path, const struct ipc_in_flight *r)
 {
     struct mt_segment *s = adopt(path, r->operator_id, &r->key, r->context);
@@ -236,7 +231,7 @@ void mt_path_in_flight(struct mt_path *path, const struct ipc_in_flight *r)
     s->attempt = r->key.attempt;
     mt_set_segment_state(s, SEGMENT_OUT);
     mt_submit_expect(s->mt);
-    count_entry(s->mt);
+    mt_ledger_count(s->mt);
 }
 
 void mt_path_outcome(struct mt_path *path, const struct ipc_outcome *r)
@@ -246,7 +241,7 @@ void mt_path_outcome(struct mt_path *path, const struct ipc_outcome *r)
     if (!s)
         return;
     if (listing)
-        count_entry(s->mt);
+        mt_ledger_count(s->mt);
     mt_settle_outcome(s, r);
     mt_touch(s->mt->owner);
 }

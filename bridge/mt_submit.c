@@ -10,6 +10,7 @@
 #include "bridge/mt_command.h"
 #include "bridge/mt_credit.h"
 #include "bridge/mt_encode.h"
+#include "bridge/mt_ledger.h"
 #include "bridge/mt_references.h"
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
@@ -49,20 +50,6 @@ bool mt_can_submit(const struct mt_operator *mo)
     bool may = operators_is_served(mo->op) || mo->op->release == RELEASE_SETTLING;
     return path->listed && !path->stopping && !mo->op->paused && may && !mo->op->failed_over &&
            mo->slots > mo->without_outcome;
-}
-
-/* Entries for all segments, or none. */
-static bool reserve(struct mt *mt, uint32_t entries)
-{
-    struct mt_path *path = mt->owner->path;
-    if (mt->reserved >= entries)
-        return true;
-    uint32_t more = entries - mt->reserved;
-    if (path->ledger_reserved + more > path->ledger_entries)
-        return false;
-    path->ledger_reserved += more;
-    mt->reserved = entries;
-    return true;
 }
 
 /* --- sending --- */
@@ -145,7 +132,7 @@ static enum sent send_command(struct mt *mt, const struct command *command)
     }
     if (is_new && mt->segment_count > 1)
         mt_references_take(mo->path->references, reference_key(command), reference);
-    if (!reserve(mt, mt->segment_count))
+    if (!mt_ledger_reserve(mt, mt->segment_count))
         return NO_ROOM;
     if (is_new) {
         mo->segments_x16 = mt_credit_mean_x16(mo->segments_x16, mt->segment_count);

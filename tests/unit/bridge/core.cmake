@@ -27,4 +27,5 @@ add_unit_test(test_bridge_leases SOURCES test_bridge_leases.c ${BRIDGE_DIR}/leas
   ${BRIDGE_DIR}/operator_settings.c ${BRIDGE_DIR}/operator_settings_parse.c ${BRIDGE_DIR}/operator_members.c
   LIBRARIES proto common OpenSSL::SSL OpenSSL::Crypto)
 add_unit_test(test_mt LIBRARIES bridge-core)
+add_unit_test(test_mt_ledger LIBRARIES bridge-core)
 add_unit_test(test_failover LIBRARIES bridge-core)

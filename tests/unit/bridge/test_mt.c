@@ -125,7 +125,7 @@ static void test_segments_are_counted(void **state)
     mt_set_segment_state(&mt->segments[1], SEGMENT_STORING);
     mt_set_segment_state(&mt->segments[1], SEGMENT_DONE);
     assert_int_equal(r->mo.without_outcome, 3);
-    mt->reserved = r->path.ledger_reserved = 4;
+    mt->reserved = r->mo.ledger_reserved = r->path.ledger_reserved = 4;
     mt_submit_expect(mt);
     mt_submit_expect(mt);
     assert_int_equal(*mt_submit_expected(&r->path, &r->op, mt->destination_digest), 1);
