@@ -69,7 +69,7 @@ static uint32_t live(const struct mt_operator *mo)
     return sum;
 }
 
-static uint32_t ack_pending_room(const struct mt_operator *mo)
+uint32_t mt_fetch_ack_pending_room(const struct mt_operator *mo)
 {
     int64_t most = mt_consumer_max_ack_pending(mo);
     uint32_t have = live(mo);
@@ -94,7 +94,7 @@ static struct mt_credit credit_of(const struct mt_operator *mo)
         .pulls = (uint32_t)mo->pull_count,
         .segments_x16 = mo->segments_x16,
         .ledger_free = mt_ledger_free(mo),
-        .ack_pending_room = ack_pending_room(mo),
+        .ack_pending_room = mt_fetch_ack_pending_room(mo),
         .max_batch = mt_consumer_max_batch(mo),
     };
     if (mo->op->failed_over) { /* against the publisher's bound */

@@ -14,6 +14,8 @@ void mt_fetch_heartbeat(struct mt_operator *mo);
 void mt_fetch_forget(struct mt_operator *mo);
 /* Twice a second: a pull without any sign of life is void. */
 void mt_fetch_tick(struct mt_operator *mo);
+/* How many messages the consumer would still deliver before some are acknowledged. */
+uint32_t mt_fetch_ack_pending_room(const struct mt_operator *mo);
 void mt_fetch_timer_init(struct mt_operator *mo);
 
 #endif

@@ -360,6 +360,12 @@ bool mt_path_expects(void *arg, const struct mno *op, uint64_t destination_diges
     return *mt_submit_expected(arg, op, destination_digest) > 0;
 }
 
+/* More is in the stream, and JetStream delivers no more before some of what is here is settled. */
+static bool is_fetch_blocked(const struct mt_operator *mo)
+{
+    return mo->pending > 0 && mt_fetch_ack_pending_room(mo) == 0;
+}
+
 static enum limiter limiter_of(const struct mt_operator *mo)
 {
     const struct mno *op = mo->op;
@@ -373,6 +379,8 @@ static enum limiter limiter_of(const struct mt_operator *mo)
         return LIMITER_UNBOUND;
     if (!tps.share_known)
         return LIMITER_REDIS;
+    if (!backlog && is_fetch_blocked(mo))
+        return mo->counts[MT_STORING] > mo->without_outcome ? LIMITER_REDIS : LIMITER_WINDOW;
     if (!backlog && mo->without_outcome == 0)
         return LIMITER_EMPTY;
     bool credit_used = window_used > 0 && mo->without_outcome >= mo->slots;
