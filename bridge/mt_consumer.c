@@ -30,6 +30,7 @@ struct mt_consumer {
     bool again; /* asked for while a check was under way */
     mono_t due;
     char name[64], subject[64];
+    char stream_name[256]; /* that of the check under way, or of the last one */
     char trouble[400];
     char remark[400]; /* what is odd and can be lived with; logged once */
     struct mt_consumer_case facts;
@@ -112,8 +113,7 @@ static void tell_floor(struct mt_consumer *c)
         return;
     c->facts.floor_known = true;
     c->facts.floor = floor;
-    struct ipc_ack_floor record = {.stream = ipc_stream_id(c->mo->op->settings.dispatch_stream),
-                                   .sequence = floor};
+    struct ipc_ack_floor record = {.stream = ipc_stream_id(c->stream_name), .sequence = floor};
     memcpy(record.operator_id, c->mo->op->id, sizeof(record.operator_id));
     ipc_put_ack_floor(agent_link_begin(link), &record);
     agent_link_end(link);
@@ -126,7 +126,8 @@ static void succeed(struct mt_consumer *c)
         log_info("commands of an operator are fetched", LOG_STR("operatorId", id_of(c)),
                  LOG_STR("consumer", c->name), LOG_BOOL("deadLetters", c->letters),
                  LOG_INT("maxAckPending", c->facts.consumer.max_ack_pending));
-    c->ready = true;
+    /* Unless the settings name another stream by now, which is looked at next. */
+    c->ready = strcmp(c->stream_name, c->mo->op->settings.dispatch_stream) == 0;
     c->trouble[0] = 0;
     c->mo->ack_wait_ms = c->facts.consumer.ack_wait_ms;
     tell_floor(c);
@@ -323,6 +324,17 @@ static void ask_stream(struct mt_consumer *c)
 
 /* --- when --- */
 
+/* What was known of the former stream says nothing of another one. */
+static void use_stream_name(struct mt_consumer *c, const char *name)
+{
+    if (strcmp(c->stream_name, name) == 0)
+        return;
+    if (!str_copy(c->stream_name, sizeof(c->stream_name), name, strlen(name)))
+        panic("the settings let a longer name of a stream pass");
+    c->facts.floor_known = false;
+    c->facts.floor = c->floor_told = 0;
+}
+
 static void next_check(struct mt_path *path)
 {
     struct mt_streams *streams = path->streams;
@@ -334,7 +346,7 @@ static void next_check(struct mt_path *path)
         struct mt_consumer *c = LIST_ENTRY(streams->queue.next, struct mt_consumer, link);
         list_remove(&c->link);
         streams->running++;
-        c->facts.stream_name = c->mo->op->settings.dispatch_stream;
+        use_stream_name(c, c->mo->op->settings.dispatch_stream);
         c->facts.start = path->with.settings->consumer_start;
         ask_stream(c);
     }
@@ -381,6 +393,9 @@ void mt_consumer_connected(struct mt_path *path)
 
 void mt_consumer_settings_changed(struct mt_operator *mo)
 {
+    struct mt_consumer *c = mo->consumer;
+    if (strcmp(c->stream_name, mo->op->settings.dispatch_stream) != 0)
+        c->ready = false; /* nothing is pulled from the new one before it is checked */
     mt_consumer_check(mo);
 }
 
@@ -424,6 +439,8 @@ struct mt_consumer *mt_consumer_create(struct mt_operator *mo)
     snprintf(c->name, sizeof(c->name), "smpp-connector-%s", mo->op->id_text);
     snprintf(c->subject, sizeof(c->subject), "smpp.operator.%s", mo->op->id_text);
     str_copy(c->trouble, sizeof(c->trouble), "its consumer is not checked yet", 31);
+    use_stream_name(c, mo->op->settings.dispatch_stream);
+    c->facts.stream_name = c->stream_name;
     c->facts.consumer_name = c->name;
     c->facts.subject = c->subject;
     return c;

@@ -204,7 +204,8 @@ static enum mt_consumer_verdict decide_missing(const struct mt_consumer_case *c,
 {
     if (c->stream.work_queue || c->stream.messages == 0)
         return MT_CONSUMER_CREATE_ALL;
-    if (c->floor_known)
+    bool is_older = c->floor_known && c->floor > c->stream.last_sequence;
+    if (c->floor_known && !is_older)
         return MT_CONSUMER_CREATE_FROM;
     if (c->start == CONSUMER_START_ALL)
         return MT_CONSUMER_CREATE_ALL;
@@ -212,9 +213,14 @@ static enum mt_consumer_verdict decide_missing(const struct mt_consumer_case *c,
         return MT_CONSUMER_CREATE_NEW;
     str_putf(out,
              "consumer %s is missing on stream %s, which has %" PRIu64
-             " messages that may have been sent already: create it, or set CONSUMER_START to all "
-             "or new",
+             " messages that may have been sent already",
              c->consumer_name, c->stream_name, c->stream.messages);
+    if (is_older)
+        str_putf(out,
+                 " (the ack floor that is known, %" PRIu64
+                 ", is of an older stream of that name: the last sequence is %" PRIu64 ")",
+                 c->floor, c->stream.last_sequence);
+    str_puts(out, ": create it, or set CONSUMER_START to all or new");
     return MT_CONSUMER_REFUSE;
 }
 

@@ -79,14 +79,54 @@ def test_a_lost_durable_continues_behind_its_ack_floor(make_stack):
     stack.wait_acknowledged()
     stack.restart_bridge()  # its first check tells the agent the floor
     stack.bridge.wait_ready()
-    stack.bridge.kill()
+    stack.bridge.stop()  # what it told the agent has arrived
     stack.client.api(f"CONSUMER.DELETE.SMS_DISPATCH.{durable(stack)}")
+    since = len(stack.bridge.lines)
     stack.restart_bridge()
-    stack.bridge.wait_line("the durable consumer is created", since=0)
+    stack.bridge.wait_line("the durable consumer is created", since=since)
     stack.send(2)
     wait_for(lambda: stack.mno.stats()["submits"] >= 22, 20, "the new ones are sent")
     stack.wait_acknowledged()
     assert stack.mno.stats()["submits"] == 22, "and none of the old ones"
+
+
+def test_an_ack_floor_says_nothing_of_another_stream(make_stack):
+    stack = prepare(make_stack)
+    run(stack)
+    stack.bridge.wait_ready()
+    stack.send(3)
+    stack.wait_acknowledged()
+    floors = []
+    stack.client.subscribe(f"$JS.API.CONSUMER.INFO.SMS_DISPATCH.{durable(stack)}", floors.append)
+    stack.write_operators(windowSize=50)  # the durable is looked at again, and its floor is known then
+    wait_for(lambda: floors, 10, "it is looked at")
+    stack.client.api("STREAM.DELETE.SMS_DISPATCH")
+    stack.client.create_stream("OTHER", ["smpp.operator.*"])
+    stack.send(5)
+    stack.write_operators(windowSize=50, dispatchStream="OTHER")
+    wait_not_ready(stack, "missing on stream OTHER")
+    assert stack.mno.stats()["submits"] == 3
+
+
+def test_settings_change_while_their_stream_is_asked_for(make_stack):
+    """The old settings are gone when the answer comes."""
+    stack = prepare(make_stack, operators=2)
+    stack.operator_settings[stack.ids[1]] = {"dispatchStream": "OTHER"}
+    stack.client.api("STREAM.UPDATE.SMS_DISPATCH", {
+        **stack.client.stream_info("SMS_DISPATCH")["config"], "subjects": [f"smpp.operator.{stack.ids[0]}"]})
+    stack.client.create_stream("OTHER", [f"smpp.operator.{stack.ids[1]}"])
+    ids, stack.ids = stack.ids, stack.ids[:1]
+    run(stack)
+    stack.bridge.wait_ready()
+    stack.ids = ids
+    stack.nats.pause()
+    for size, msg in ((40, "an operator is added"), (50, "an operator's settings changed")):
+        stack.write_operators(windowSize=size)
+        stack.bridge.wait_line(f'"msg":"{msg}","operatorId":"{ids[1]}"')
+    stack.nats.resume()
+    wait_for(lambda: stack.bridge.http("/ready")[0] == 200, 30, "both are fetched for")
+    stack.send(1, operator=1)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "it is sent")
 
 
 def test_deleted_while_in_use_is_made_anew(make_stack):

@@ -163,7 +163,13 @@ static void test_missing(void **state)
     assert_int_equal(decide(&c, text), MT_CONSUMER_CREATE_NEW);
     c.floor_known = true;
     c.floor = 41;
+    c.stream.last_sequence = 41;
     assert_int_equal(decide(&c, text), MT_CONSUMER_CREATE_FROM);
+    c.stream.last_sequence = 40; /* made anew since */
+    assert_int_equal(decide(&c, text), MT_CONSUMER_CREATE_NEW);
+    c.start = CONSUMER_START_REFUSE;
+    assert_int_equal(decide(&c, text), MT_CONSUMER_REFUSE);
+    assert_non_null(strstr(text, "an older stream of that name"));
     c.stream.messages = 0;
     assert_int_equal(decide(&c, text), MT_CONSUMER_CREATE_ALL);
     c.stream.messages = 3;
