@@ -10,6 +10,7 @@ add_library(bridge-adapters STATIC
   jetstream_ack_log.c
   jetstream_slots.c
   jetstream_threads.c
+  jetstream_trouble.c
   jetstream_calls.c
   jetstream_arrivals.c
   jetstream.c

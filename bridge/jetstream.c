@@ -134,6 +134,9 @@ static void deliver(void *arg, const struct jetstream_mail *mail)
     case JETSTREAM_MAIL_COMPLAINT:
         jetstream_arrivals_complaint(link->js, mail->text);
         break;
+    case JETSTREAM_MAIL_REFUSED:
+        jetstream_arrivals_refused(link->js, mail->numbers, mail->text);
+        break;
     }
 }
 
@@ -398,7 +401,7 @@ static natsStatus send_command(struct connection *c, const struct jetstream_comm
     panic("command of kind %u", command->kind);
 }
 
-/* What is wrong with this one message only; its publish is tried again and shown as troubled. */
+/* What is wrong with this one message only; a publish is tried again and shown as troubled. */
 static bool is_refusal(natsStatus s)
 {
     return s == NATS_MAX_PAYLOAD || s == NATS_INVALID_SUBJECT || s == NATS_INVALID_ARG ||
@@ -408,14 +411,15 @@ static bool is_refusal(natsStatus s)
 static bool send_or_fail(struct connection *c, const struct jetstream_command *command)
 {
     natsStatus s = send_command(c, command);
-    if (s == NATS_OK)
-        return true;
-    if (!is_refusal(s))
-        return false;
-    char text[256];
-    struct str_out out = str_out(text, sizeof(text));
-    str_putf(&out, "%s: %s", command->text, natsStatus_GetText(s));
-    link_tell(c->link, JETSTREAM_MAIL_COMPLAINT, text);
+    if (s == NATS_OK || !is_refusal(s))
+        return s == NATS_OK;
+    bool is_publish = command->kind == JETSTREAM_COMMAND_PUBLISH;
+    struct jetstream_mail mail = {
+        .kind = is_publish ? JETSTREAM_MAIL_REFUSED : JETSTREAM_MAIL_COMPLAINT,
+        .text = xstrdup(natsStatus_GetText(s)),
+        .numbers = {command->numbers[0], command->numbers[1]},
+    };
+    jetstream_mailbox_put(c->link->mailbox, mail);
     return true;
 }
 

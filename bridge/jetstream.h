@@ -106,8 +106,13 @@ struct jetstream_publish *jetstream_publish(struct jetstream *js, const char *su
                                             jetstream_stored *stored, void *arg) MUST_CHECK;
 /* The event may or may not be stored later; `stored` is not called. */
 void jetstream_publish_cancel(struct jetstream *js, struct jetstream_publish **p);
-/* Why the publishes to a subject are not getting through just now, NULL: all is well. */
-const char *jetstream_publish_trouble(const struct jetstream *js);
+/* Why the publishes to a subject are not getting through although there is a connection; NULL: all
+ * is well. */
+const char *jetstream_publish_trouble(const struct jetstream *js, const char *subject);
+/* For how long this one was refused, or not answered, on the present connection, or others to its
+ * subject as well as it; 0: it is under way. */
+int64_t jetstream_publish_troubled_ms(const struct jetstream *js,
+                                      const struct jetstream_publish *p);
 
 /* One request to the JetStream API ($JS.API. is put in front, the domain's prefix where there is
  * one). `done` gets the JSON answer, or NULL after 5 s, on no responders or a lost connection

@@ -146,7 +146,13 @@ void jetstream_arrivals_complaint(struct jetstream *js, const char *text)
     if (strcmp(js->complaint, text) != 0)
         log_warn("NATS objects", LOG_STR("text", text));
     str_copy(js->complaint, sizeof(js->complaint), text, strlen(text));
-    str_copy(js->trouble, sizeof(js->trouble), text, strlen(text));
     if (js->events.objected)
         js->events.objected(js->events.arg, text);
+}
+
+void jetstream_arrivals_refused(struct jetstream *js, const uint32_t numbers[2], const char *text)
+{
+    struct jetstream_slot *slot = jetstream_slots_find(js->slots, numbers[0], numbers[1]);
+    if (slot && slot->kind == JETSTREAM_SLOT_PUBLISH)
+        jetstream_calls_refused(js, slot, text);
 }

@@ -6,6 +6,7 @@
 #include "common/loop.h"
 #include "common/str.h"
 #include "bridge/jetstream_private.h"
+#include "bridge/jetstream_trouble.h"
 
 enum {
     TICK_MS = 100,
@@ -51,6 +52,7 @@ int jetstream_calls_init(struct jetstream *js, const char *domain, char *error_r
     list_init(&js->publishes);
     list_init(&js->requests);
     list_init(&js->unsent);
+    list_init(&js->troubles);
     js->hand_over = (struct loop_hook){.fn = hand_over, .arg = js};
     timer_init(&js->tick, js->loop, on_tick, js);
     return 0;
@@ -72,6 +74,8 @@ void jetstream_calls_free(struct jetstream *js)
     if (js->pullers)
         map_each(js->pullers, free_puller, NULL);
     map_destroy(&js->pullers);
+    if (js->troubles.next)
+        jetstream_trouble_forget(&js->troubles);
     jetstream_slots_destroy(&js->slots);
 }
 
@@ -204,8 +208,6 @@ static void release(struct jetstream *js, struct jetstream_slot *slot)
         js->unstored--;
     else
         js->request_count--;
-    if (slot->troubled)
-        js->troubled--;
     jetstream_slots_release(js->slots, slot);
 }
 
@@ -413,19 +415,17 @@ void jetstream_calls_stored(struct jetstream *js, struct jetstream_slot *slot, b
 {
     jetstream_stored *stored = slot->done.stored;
     void *arg = slot->arg;
+    jetstream_trouble_over(&js->troubles, slot->record->text);
     release(js, slot);
     stored(arg, duplicate);
 }
 
 static void note_trouble(struct jetstream *js, struct jetstream_slot *slot, const char *trouble)
 {
-    if (!slot->troubled)
-        js->troubled++;
-    slot->troubled = true;
-    struct str_out out = str_out(js->trouble, sizeof(js->trouble));
-    str_puts(&out, slot->record->text); /* the subject */
-    str_puts(&out, ": ");
-    str_puts(&out, trouble);
+    mono_t now = loop_now(js->loop);
+    if (!slot->troubled_since.ns)
+        slot->troubled_since = now;
+    jetstream_trouble_note(&js->troubles, slot->record->text, trouble, now);
 }
 
 void jetstream_calls_refused(struct jetstream *js, struct jetstream_slot *slot, const char *trouble)
@@ -440,13 +440,21 @@ void jetstream_calls_refused(struct jetstream *js, struct jetstream_slot *slot, 
         mono_add_ms(loop_now(js->loop), (int64_t)min_u64((uint64_t)rest, REST_MAX_MS)));
 }
 
-const char *jetstream_publish_trouble(const struct jetstream *js)
+const char *jetstream_publish_trouble(const struct jetstream *js, const char *subject)
 {
-    if (js->unstored == 0)
-        return NULL;
-    if (!js->connected)
-        return js->down_reason;
-    return js->troubled > 0 ? js->trouble : NULL;
+    return jetstream_trouble_text(&js->troubles, subject, loop_now(js->loop));
+}
+
+int64_t jetstream_publish_troubled_ms(const struct jetstream *js, const struct jetstream_publish *p)
+{
+    const struct jetstream_slot *slot = (const struct jetstream_slot *)p;
+    mono_t now = loop_now(js->loop), since = slot->troubled_since;
+    if (!since.ns)
+        return 0;
+    mono_t all = jetstream_trouble_since(&js->troubles, slot->record->text, now);
+    if (all.ns && all.ns < since.ns)
+        since = all;
+    return mono_diff_ms(now, since);
 }
 
 /* --- time and connection --- */
@@ -457,8 +465,10 @@ static void on_expired(struct jetstream *js, struct jetstream_slot *slot)
         jetstream_calls_answered(js, slot, NULL, 0, "no answer in time");
         return;
     }
-    if (!slot->resting)
-        note_trouble(js, slot, "no answer in time");
+    if (!slot->resting) /* who may not publish is not answered, but told */
+        note_trouble(js, slot,
+                     strstr(js->complaint, slot->record->text) ? js->complaint
+                                                               : "no answer in time");
     list_append(&js->unsent, &slot->link);
 }
 
@@ -485,6 +495,7 @@ void jetstream_calls_connected(struct jetstream *js)
         list_remove(&slot->link);
         list_append(&js->unsent, &slot->link);
         slot->attempts = 0;
+        slot->troubled_since = (mono_t){0};
     }
     send_unsent(js);
 }
@@ -492,6 +503,7 @@ void jetstream_calls_connected(struct jetstream *js)
 void jetstream_calls_disconnected(struct jetstream *js)
 {
     js->connected = false;
+    jetstream_trouble_forget(&js->troubles);
     while (!list_empty(&js->requests))
         jetstream_calls_answered(js, LIST_ENTRY(js->requests.next, struct jetstream_slot, age),
                                  NULL, 0, "the connection was lost");

@@ -13,12 +13,14 @@ enum jetstream_mail_kind {
     JETSTREAM_MAIL_UP,        /* text: the inbox of the new connection */
     JETSTREAM_MAIL_DOWN,      /* text: why */
     JETSTREAM_MAIL_COMPLAINT, /* text: what the server or the library objects to */
+    JETSTREAM_MAIL_REFUSED,   /* text: why the library does not take the publish `numbers` */
 };
 
 struct jetstream_mail {
     enum jetstream_mail_kind kind;
     void *msg;  /* a natsMsg, or NULL; the mailbox gives it back through `discard` */
     char *text; /* from malloc; the mailbox frees it */
+    uint32_t numbers[2];
 };
 
 struct jetstream_mailbox;

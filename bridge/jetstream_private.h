@@ -44,11 +44,10 @@ struct jetstream {
     struct jetstream_slots *slots;
     struct list publishes, requests; /* by age */
     size_t unstored, request_count;
-    struct list unsent; /* publishes to be sent as soon as there is a connection and room */
-    struct timer tick;  /* runs while any slot is taken */
-    size_t troubled;
-    char trouble[256];
-    char complaint[256]; /* the last that was logged; it comes with each repeat of a publish */
+    struct list unsent;   /* publishes to be sent as soon as there is a connection and room */
+    struct timer tick;    /* runs while any slot is taken */
+    struct list troubles; /* jetstream_trouble.h */
+    char complaint[256];  /* the last that was logged; it comes with each repeat of a publish */
 };
 
 /* A message as the connection delivered it; header() asks nats.c. */
@@ -69,7 +68,7 @@ int jetstream_calls_init(struct jetstream *js, const char *domain, char *error_r
 void jetstream_calls_free(struct jetstream *js);
 void jetstream_calls_connected(struct jetstream *js);
 void jetstream_calls_disconnected(struct jetstream *js);
-/* A publish was refused: it rests and goes out again. */
+/* A publish was refused, by the server or by the library: it rests and goes out again. */
 void jetstream_calls_refused(struct jetstream *js, struct jetstream_slot *slot,
                              const char *trouble);
 /* Gives the slot back and says what came of it; NULL reason: it went well. */
@@ -83,5 +82,7 @@ void jetstream_calls_answered(struct jetstream *js, struct jetstream_slot *slot,
 void jetstream_arrivals_take(struct jetstream *js, const struct jetstream_arrival *a);
 /* Something the server or the library objects to, such as a missing permission. */
 void jetstream_arrivals_complaint(struct jetstream *js, const char *text);
+/* The library does not take a publish: index and generation of its slot. */
+void jetstream_arrivals_refused(struct jetstream *js, const uint32_t numbers[2], const char *text);
 
 #endif

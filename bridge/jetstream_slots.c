@@ -57,7 +57,7 @@ struct jetstream_slot *jetstream_slots_take(struct jetstream_slots *s,
     slot->kind = kind;
     slot->attempts = 0;
     slot->resting = false;
-    slot->troubled = false;
+    slot->troubled_since = (mono_t){0};
     s->used++;
     return slot;
 }

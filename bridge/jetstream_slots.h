@@ -37,7 +37,8 @@ struct jetstream_slot {
     size_t record_size;
     uint32_t attempts; /* since the connection came up */
     bool resting;      /* refused; on the wheel until the next attempt */
-    bool troubled;     /* the last attempt was refused or not answered */
+    /* Since when its attempts are refused or not answered, on this connection; 0: they are not. */
+    mono_t troubled_since;
 };
 
 struct jetstream_slots;

@@ -4,7 +4,9 @@
 
 #include "proto/json_emit.h"
 
+#include "bridge/health_events.h"
 #include "bridge/management_page.h"
+#include "bridge/report.h"
 
 enum { STUCK_AFTER_MS = 10000, TEXT_SIZE = 320 };
 
@@ -60,6 +62,21 @@ static void check_operator(const struct management_options *m, const struct mno 
         add_operator(missing, op, mt.trouble);
 }
 
+/* Receipts and health are told to others by these; commands are not fetched while receipts can't be
+ * stored. */
+static void check_events(const struct management_options *m, struct missing *missing)
+{
+    static const char *const subjects[] = {REPORT_SUBJECT, HEALTH_EVENTS_SUBJECT};
+    for (size_t i = 0; i < ARRAY_LEN(subjects); i++) {
+        char text[TEXT_SIZE];
+        const char *trouble = jetstream_publish_trouble(m->js, subjects[i]);
+        if (!trouble)
+            continue;
+        snprintf(text, sizeof(text), "events on %s can't be stored: %s", subjects[i], trouble);
+        add(missing, text);
+    }
+}
+
 void management_ready(const struct management_options *m, struct http_answer *answer_r)
 {
     struct json_emit e = json_emit_growable();
@@ -72,6 +89,7 @@ void management_ready(const struct management_options *m, struct http_answer *an
         add(&missing, "the session-agent is not attached");
     if (!jetstream_is_connected(m->js))
         add(&missing, "NATS is not connected");
+    check_events(m, &missing);
     if (!redis_is_connected(m->redis))
         add(&missing, "Redis is not connected");
     const char *trouble = m->trouble ? m->trouble(m->arg) : NULL;

@@ -12,6 +12,7 @@
 #include "bridge/mt_ledger.h"
 #include "bridge/mt_settle.h"
 #include "bridge/mt_submit.h"
+#include "bridge/report.h"
 
 #define PATIENCE_MS 5
 #define PULL_SILENT_MS 12000 /* two idle heartbeats of 5 s were missed */
@@ -114,7 +115,8 @@ static bool may_fetch(const struct mt_operator *mo)
     return path->listed && !path->stopping && operators_is_served(mo->op) &&
            mt_consumer_is_ready(mo) && ending <= ENDING_MAX && path->raw_octets < RAW_OCTETS_MAX &&
            mono_reached(loop_now(path->with.loop), mo->pull_after) &&
-           jetstream_is_connected(path->with.js);
+           jetstream_is_connected(path->with.js) &&
+           !jetstream_publish_trouble(path->with.js, REPORT_SUBJECT); /* else receipts pile up */
 }
 
 static void pull(struct mt_operator *mo, uint32_t batch)

@@ -120,18 +120,27 @@ def test_a_thousand_poison_messages_delay_the_good_ones_by_seconds_at_most(make_
     assert letter.headers["Smpp-Reason"].startswith("not_json")
 
 
-def test_events_wait_for_their_stream(make_stack):
-    """A message that can never be sent blocks nobody while its event can't be stored."""
-    stack = make_stack().start()
+def test_nothing_is_fetched_while_events_can_not_be_stored(make_stack):
+    """The stream of the events is gone: /ready says so, and all resumes by itself when it is back."""
+    stack = make_stack(bridge_settings={"WINDOW_SIZE": 5}).start()
     stack.client.api("STREAM.DELETE.DLR_EVENTS")
-    oid = stack.ids[0]
-    stack.client.store(f"smpp.operator.{oid}", b"poison")
-    stack.send(1, registeredDelivery=0)
-    wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "the good one is sent")
-    wait_for(lambda: stack.unacknowledged() == 1, 10, "the good one is acknowledged")
+    stack.client.store(f"smpp.operator.{stack.ids[0]}", b"poison")
+    wait_for(lambda: "sms.dlr.inbound" in stack.bridge.http("/ready")[1], 20, "/ready names it", 0.1)
+    assert stack.bridge.http("/ready")[0] == 503 and stack.bridge.http("/health")[0] == 200
+    ids = stack.send(200, registeredDelivery=0)  # a pull from before may bring 64 of them
+
+    def waiting():
+        info = stack.client.consumer_info("SMS_DISPATCH", "smpp-connector-" + stack.ids[0])
+        return info["num_pending"] if info["num_waiting"] == 0 else 0
+    left = wait_for(waiting, 40, "no pull waits at the server any more", 0.1)
+    assert left > 100
+    assert len([line for line in stack.bridge.lines if "publishes are not getting through" in line]) == 1
     stack.client.create_stream("DLR_EVENTS", ["sms.dlr.inbound"])
-    stack.wait_acknowledged(60)
+    wait_for(lambda: stack.mno.stats()["submits"] == len(ids), 20, "the good ones are sent")
+    stack.wait_acknowledged()
     assert [e["status"] for e in stack.dlr_events()] == ["REJECTED"]
+    assert stack.bridge.http("/ready")[0] == 200
+    stack.bridge.wait_line("publishes are getting through again")
 
 
 def test_a_frozen_smsc_costs_the_other_operators_nothing(make_stack):

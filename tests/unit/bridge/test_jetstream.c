@@ -39,12 +39,11 @@ static void test_server_comes_late(void **state)
     assert_false(jetstream_is_connected(r->js));
     assert_false(jetstream_pull(r->js, 1, "WORK", "one", 1));
     assert_non_null(rig_publish(r, "work.a", 1)); /* kept until there is a stream */
-    assert_non_null(jetstream_publish_trouble(r->js));
     server_start_nats(&r->server);
     UNTIL(r, r->connects == 1);
     rig_make_stream(r);
     UNTIL(r, r->stored == 1);
-    assert_null(jetstream_publish_trouble(r->js));
+    assert_null(jetstream_publish_trouble(r->js, "work.a"));
     assert_int_equal(jetstream_unstored(r->js), 0);
 }
 
@@ -117,16 +116,41 @@ static void test_cancel_and_trouble(void **state)
     struct rig *r = *state;
     struct jetstream_publish *p = rig_publish(r, "nowhere", 1);
     struct jetstream_publish *q = rig_publish(r, "nowhere", 2);
-    UNTIL(r, jetstream_publish_trouble(r->js) != NULL);
-    assert_non_null(strstr(jetstream_publish_trouble(r->js), "nowhere: no stream"));
+    UNTIL(r, jetstream_publish_trouble(r->js, "nowhere") != NULL);
+    assert_non_null(strstr(jetstream_publish_trouble(r->js, "nowhere"), "no stream"));
+    assert_null(jetstream_publish_trouble(r->js, "work.a"));
+    UNTIL(r, jetstream_publish_troubled_ms(r->js, q) > 100);
     jetstream_publish_cancel(r->js, &p);
     assert_null(p);
     rig_api(r, "STREAM.CREATE.LATE", "{\"name\":\"LATE\",\"subjects\":[\"nowhere\"]}");
     UNTIL(r, r->stored == 1);
-    (void)q;
-    assert_null(jetstream_publish_trouble(r->js));
+    assert_null(jetstream_publish_trouble(r->js, "nowhere"));
     rig_run_for(r, 300);
     assert_int_equal(r->stored, 1);
+}
+
+static void on_never(void *arg, bool duplicate)
+{
+    (void)arg;
+    (void)duplicate;
+    fail();
+}
+
+/* What the library itself does not take is in trouble as well, and costs the others nothing. */
+static void test_too_large(void **state)
+{
+    enum { TOO_LARGE = 1024 * 1024 }; /* with its headers, for a server with the usual limit */
+    struct rig *r = *state;
+    char *data = xcalloc(1, TOO_LARGE);
+    struct jetstream_publish *p =
+        jetstream_publish(r->js, "work.b", "large", NULL, 0, data, TOO_LARGE, on_never, NULL);
+    UNTIL(r, jetstream_publish_troubled_ms(r->js, p) > 300);
+    assert_non_null(strstr(jetstream_publish_trouble(r->js, "work.b"), "ayload"));
+    assert_non_null(rig_publish(r, "work.a", 1));
+    UNTIL(r, r->stored == 1);
+    assert_int_equal(r->connects, 1);
+    jetstream_publish_cancel(r->js, &p);
+    free(data);
 }
 
 /* SIGKILL with thousands in flight: each is stored, and none twice. */
@@ -273,6 +297,7 @@ int main(void)
                                         rig_teardown),
         cmocka_unit_test_setup_teardown(test_kinds_of_ack, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_cancel_and_trouble, rig_setup_running, rig_teardown),
+        cmocka_unit_test_setup_teardown(test_too_large, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_killed_in_flight, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_acks_survive_kill, rig_setup_running, rig_teardown),
         cmocka_unit_test_setup_teardown(test_frozen_server, rig_setup_running, rig_teardown),

@@ -187,8 +187,8 @@ static void test_permissions(void **state)
     UNTIL(r, r->confirmed == 1);
 
     struct jetstream_publish *p = rig_publish(r, "work.forbidden", 2);
-    UNTIL(r, jetstream_publish_trouble(r->js) != NULL);
-    assert_non_null(strstr(jetstream_publish_trouble(r->js), "work.forbidden"));
+    UNTIL(r, jetstream_publish_trouble(r->js, "work.forbidden") != NULL);
+    assert_non_null(strstr(jetstream_publish_trouble(r->js, "work.forbidden"), "ermission"));
     jetstream_publish_cancel(r->js, &p);
     assert_true(jetstream_is_connected(r->js)); /* the others' business goes on */
 }
