@@ -19,14 +19,19 @@ bool dead_letter_wants(const struct mt *mt)
     }
 }
 
+void dead_letter_subject(const struct mno *op, char out[DEAD_LETTER_SUBJECT_SIZE])
+{
+    snprintf(out, DEAD_LETTER_SUBJECT_SIZE, "smpp.deadletter.%s", op->id_text);
+}
+
 struct jetstream_publish *dead_letter_publish(const struct mt *mt, jetstream_stored *stored,
                                               void *arg)
 {
     const char *operator_id = mt->owner->op->id_text;
-    char subject[80], stream[256], sequence[24], msg_id[360];
+    char subject[DEAD_LETTER_SUBJECT_SIZE], stream[256], sequence[24], msg_id[360];
     if (!mt_stream_name(mt->ack_subject, stream, sizeof(stream)))
         stream[0] = 0;
-    snprintf(subject, sizeof(subject), "smpp.deadletter.%s", operator_id);
+    dead_letter_subject(mt->owner->op, subject);
     snprintf(sequence, sizeof(sequence), "%" PRIu64, mt->key.sequence);
     snprintf(msg_id, sizeof(msg_id), "deadletter:%s:%s:%" PRIu64, stream, sequence,
              mt->key.time_ns);

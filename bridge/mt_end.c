@@ -11,6 +11,8 @@
 #include "bridge/mt_submit.h"
 #include "bridge/report.h"
 
+#define LETTER_PATIENCE_MS 10000 /* a stream's leader may be changing */
+
 static const char *const end_names[] = {
     [MT_END_NONE] = "none",         [MT_END_INVALID] = "invalid", [MT_END_EXPIRED] = "expired",
     [MT_END_REJECTED] = "rejected", [MT_END_UNKNOWN] = "unknown", [MT_END_COPIED] = "failed-over",
@@ -203,9 +205,35 @@ void mt_settle_end_stored(struct mt *mt)
     proceed(mt);
 }
 
+/* It was told of by its event; who wants its bytes as well has to see to their stream. */
+static void give_up_letter(struct mt *mt)
+{
+    struct mt_operator *mo = mt->owner;
+    char subject[DEAD_LETTER_SUBJECT_SIZE];
+    dead_letter_subject(mo->op, subject);
+    log_error("a dead letter can't be stored: it is given up",
+              LOG_STR("operatorId", mo->op->id_text), LOG_UINT("streamSequence", mt->key.sequence),
+              LOG_STR("reason", jetstream_publish_trouble(mo->path->with.js, subject)));
+    jetstream_publish_cancel(mo->path->with.js, &mt->publish);
+    mo->op->counters.commands_dead_letters_lost++;
+    mt->dead_letter_done = true;
+    proceed(mt);
+}
+
+static bool is_refused_letter(const struct mt *mt)
+{
+    return mt->publish && mt->is_reported &&
+           jetstream_publish_troubled_ms(mt->owner->path->with.js, mt->publish) >=
+               LETTER_PATIENCE_MS;
+}
+
 void mt_settle_publish_again(struct mt_operator *mo)
 {
     LIST_FOREACH (item, &mo->stages[MT_REPORTING]) {
-        publish_next(LIST_ENTRY(item, struct mt, link));
+        struct mt *mt = LIST_ENTRY(item, struct mt, link);
+        if (is_refused_letter(mt))
+            give_up_letter(mt);
+        else
+            publish_next(mt);
     }
 }

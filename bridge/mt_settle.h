@@ -35,7 +35,7 @@ void mt_settle_call_off_copy(struct mt *mt);
 void mt_settle_end_resume(struct mt *mt, const void *data, size_t len);
 /* Its event, dead letter or copy is stored. */
 void mt_settle_end_stored(struct mt *mt);
-/* What could not be published because the table was full. */
+/* What could not be published because the table was full; letters that are refused for long. */
 void mt_settle_publish_again(struct mt_operator *mo);
 
 /* --- mt_acks.c --- */

@@ -45,7 +45,8 @@ struct operator_counters {
     uint64_t submit_success, submit_error, submit_throttled, submit_unknown;
     uint64_t segments_csms, segments_tlv;
     uint64_t commands_fetched, commands_redelivered, commands_invalid, commands_expired,
-        commands_rejected, commands_settled, commands_dead_lettered, commands_failed_over;
+        commands_rejected, commands_settled, commands_dead_lettered, commands_dead_letters_lost,
+        commands_failed_over;
     uint64_t retries;
     uint64_t dlr_received[8]; /* by enum receipt state, proto/receipt.h */
     uint64_t dlr_published, dlr_duplicate, dlr_correlation_not_found, dlr_parked, dlr_given_up;

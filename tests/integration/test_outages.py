@@ -120,6 +120,22 @@ def test_a_thousand_poison_messages_delay_the_good_ones_by_seconds_at_most(make_
     assert letter.headers["Smpp-Reason"].startswith("not_json")
 
 
+def test_dead_letters_without_a_stream_block_nobody(make_stack):
+    """More of them than may be on their way out at a time, one too large to be published with its headers: they are
+    given up, and what they were is told by their events."""
+    stack = make_stack(bridge_settings={"DEADLETTER": "on"}, nats_config="max_payload: 4096").start()
+    stack.client.api("STREAM.DELETE.DEAD_LETTERS")
+    subject = f"smpp.operator.{stack.ids[0]}"
+    stack.client.store_many([(subject, b"poison " * 580)] + [(subject, b"poison %d" % i) for i in range(299)])
+    stack.send(1, registeredDelivery=0)
+    stack.bridge.wait_line("a dead letter can't be stored: it is given up", timeout=40)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 40, "the good one is sent")
+    stack.wait_acknowledged()
+    assert stack.bridge.metric("smpp_connector_dead_letters_lost_total") == 300
+    assert [e["status"] for e in stack.dlr_events()] == ["REJECTED"] * 300
+    assert stack.bridge.http("/ready")[0] == 200
+
+
 def test_nothing_is_fetched_while_events_can_not_be_stored(make_stack):
     """The stream of the events is gone: /ready says so, and all resumes by itself when it is back."""
     stack = make_stack(bridge_settings={"WINDOW_SIZE": 5}).start()
