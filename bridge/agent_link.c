@@ -227,9 +227,18 @@ static bool hear_before_attached(struct agent_link *link, unsigned type, struct 
     }
 }
 
+static void hear_heartbeat(struct agent_link *link, struct bytes body)
+{
+    struct ipc_heartbeat heartbeat;
+    if (link->state == LINK_ATTACHED && ipc_get_heartbeat(body, &heartbeat))
+        link->events.agent_turn(link->events.arg, heartbeat.worst_turn_ms);
+}
+
 static bool hear_record(struct agent_link *link, uint32_t stamp, unsigned type, struct bytes body)
 {
     unsigned sender = ipc_type_sender(type);
+    if (type == IPC_HEARTBEAT)
+        hear_heartbeat(link, body);
     if (!sender || type == IPC_HEARTBEAT)
         return true; /* of a newer minor version, or just a sign of life */
     if (!(sender & IPC_FROM_AGENT)) {

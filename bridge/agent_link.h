@@ -18,6 +18,8 @@ struct agent_link_events {
     void (*listed)(void *arg);
     /* Any record from the agent but HELLO, HEARTBEAT, ATTACHED, LIST_END, REFUSED. */
     void (*record)(void *arg, unsigned type, struct bytes body);
+    /* Each second: the longest turn of the agent's loop in it. */
+    void (*agent_turn)(void *arg, int64_t worst_ms);
     /* The agent, or our place with it, is lost: nothing that is queued may be sent any more. */
     void (*detached)(void *arg, const char *reason);
     /* The loop stood still for more than 5 s: the place may be another's by now, and what is queued

@@ -9,6 +9,7 @@
 #include "bridge/bridge_parts.h"
 
 #define TICK_MS 200
+#define LAG_TICK_MS 1000
 #define LAST_WORD_MS 200 /* for DETACH to leave */
 #define JOIN_MS 100      /* for the thread that speaks with NATS */
 
@@ -51,6 +52,19 @@ static void on_detached(void *arg, const char *reason)
     }
     log_warn("the place with the agent is lost: starting anew", LOG_STR("reason", reason));
     b->start_anew();
+}
+
+static void on_agent_turn(void *arg, int64_t worst_ms)
+{
+    struct bridge *b = arg;
+    loop_lag_note(&b->agent_lag, worst_ms);
+}
+
+static void on_lag_tick(void *arg)
+{
+    struct bridge *b = arg;
+    timer_start_ms(&b->lag_tick, LAG_TICK_MS);
+    loop_lag_note(&b->lag, loop_take_worst_turn_ms(b->loop));
 }
 
 static void on_stood_still(void *arg, int64_t pause_ms)
@@ -220,6 +234,8 @@ static const char *trouble(void *arg)
 static int create_outside(struct bridge *b, char *error_r, size_t error_size)
 {
     const struct bridge_settings *s = &b->settings;
+    loop_lag_init(&b->lag);
+    loop_lag_init(&b->agent_lag);
     b->https = https_client_create(b->loop); /* before there are threads */
     const struct jetstream_options nats = {
         .urls = s->nats_url,
@@ -244,6 +260,7 @@ static int create_outside(struct bridge *b, char *error_r, size_t error_size)
         .attached = on_attached,
         .listed = on_listed,
         .record = on_record,
+        .agent_turn = on_agent_turn,
         .detached = on_detached,
         .stood_still = on_stood_still,
         .refused = on_refused,
@@ -321,6 +338,8 @@ static int create_inside(struct bridge *b, char *error_r, size_t error_size)
         .tps = b->tps,
         .leases = b->leases,
         .rivals = b->rivals,
+        .lag = &b->lag,
+        .agent_lag = &b->agent_lag,
         .instance_id = b->settings.instance_id,
         .mt = view_mt,
         .trouble = trouble,
@@ -352,6 +371,8 @@ static void watch_files(struct bridge *b)
             file_watch_create(b->loop, b->settings.operators_file, on_operators_file, b);
     timer_init(&b->tick, b->loop, on_tick, b);
     timer_start_ms(&b->tick, TICK_MS);
+    timer_init(&b->lag_tick, b->loop, on_lag_tick, b);
+    timer_start_ms(&b->lag_tick, LAG_TICK_MS);
 }
 
 static int start(struct bridge *b, char *error_r, size_t error_size)
@@ -383,6 +404,7 @@ static void say_good_bye(struct bridge *b)
 static void destroy(struct bridge *b)
 {
     timer_stop(&b->tick);
+    timer_stop(&b->lag_tick);
     file_watch_destroy(&b->settings_watch);
     file_watch_destroy(&b->operators_watch);
     signals_destroy(&b->signals);

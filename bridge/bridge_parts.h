@@ -9,6 +9,7 @@
 #include "bridge/ctl.h"
 #include "bridge/lease_rivals.h"
 #include "bridge/leases.h"
+#include "bridge/loop_lag.h"
 #include "bridge/mt_path.h"
 
 struct bridge {
@@ -19,6 +20,8 @@ struct bridge {
     struct signals *signals;
     struct file_watch *settings_watch, *operators_watch; /* NULL: no such file */
     struct timer tick;
+    struct timer lag_tick;
+    struct loop_lag lag, agent_lag;
 
     struct https_client *https;
     struct jetstream *js;

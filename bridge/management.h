@@ -12,6 +12,7 @@
 #include "bridge/http_server.h"
 #include "bridge/lease_rivals.h"
 #include "bridge/leases.h"
+#include "bridge/loop_lag.h"
 #include "bridge/tps.h"
 
 /* What the MT path says of an operator, filled by its owner for each page. */
@@ -35,6 +36,7 @@ struct management_options {
     struct tps *tps;
     const struct leases *leases; /* NULL: static assignment */
     const struct lease_rivals *rivals;
+    const struct loop_lag *lag, *agent_lag;
     const char *instance_id; /* copied */
     /* May be NULL. */
     void (*mt)(void *arg, const struct mno *op, struct management_mt *mt_r);

@@ -395,6 +395,23 @@ static void one(struct page *p, const char *name, const char *type, const char *
     metrics_double(p->out, name, NULL, 0, value);
 }
 
+static void write_lag(struct page *p)
+{
+    const struct {
+        struct metrics_label program;
+        const struct loop_lag *lag;
+    } rows[] = {{{"program", "bridge"}, p->m->lag}, {{"program", "agent"}, p->m->agent_lag}};
+    family(p, PREFIX "loop_lag_seconds", "histogram",
+           "The longest turn of a program's event loop in each second");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        metrics_histogram(p->out, PREFIX "loop_lag_seconds", &rows[i].program, 1,
+                          &rows[i].lag->seconds);
+    family(p, PREFIX "loop_lag_max_seconds", "gauge", "The longest turn since the bridge's start");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        metrics_double(p->out, PREFIX "loop_lag_max_seconds", &rows[i].program, 1,
+                       rows[i].lag->max);
+}
+
 static void write_process(struct page *p)
 {
     const struct management_options *m = p->m;
@@ -436,4 +453,5 @@ void management_metrics(const struct management_options *m, struct http_answer *
     write_contract(&p);
     write_ours(&p);
     write_process(&p);
+    write_lag(&p);
 }

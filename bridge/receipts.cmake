@@ -26,6 +26,7 @@ add_library(bridge-receipts STATIC
   tps_lease.c
   tps.c
   # what people see
+  loop_lag.c
   management.c
   management_health.c
   management_metrics.c

@@ -48,6 +48,8 @@ struct loop {
     mono_t now;
     uint64_t now_stamp; /* uv_now() when `now` was read; poll moves it on */
     _Atomic int64_t last_turn_ns;
+    uint64_t work_began; /* uv_now() when the poll of this turn came back; 0: not yet */
+    uint64_t worst_turn_ms;
 
     pthread_mutex_t lock;
     struct post_queue queue; /* under the lock */
@@ -255,11 +257,26 @@ static void loop_on_posted(uv_async_t *posted)
 
 /* --- the turn --- */
 
+static void loop_measure_turn(struct loop *loop)
+{
+    uint64_t now = uv_now(&loop->uv);
+    if (loop->work_began && now - loop->work_began > loop->worst_turn_ms)
+        loop->worst_turn_ms = now - loop->work_began;
+}
+
+int64_t loop_take_worst_turn_ms(struct loop *loop)
+{
+    uint64_t worst = loop->worst_turn_ms;
+    loop->worst_turn_ms = 0;
+    return (int64_t)worst;
+}
+
 static void loop_on_prepare(uv_prepare_t *prepare)
 {
     struct loop *loop = prepare->data;
     loop_run_hooks(loop);
     uv_update_time(&loop->uv);
+    loop_measure_turn(loop);
     loop_read_clock(loop);
     loop_arm_wake(loop);
 }
@@ -267,6 +284,7 @@ static void loop_on_prepare(uv_prepare_t *prepare)
 static void loop_on_check(uv_check_t *check)
 {
     struct loop *loop = check->data;
+    loop->work_began = uv_now(&loop->uv);
     loop_read_clock(loop);
     loop_run_timers(loop);
     loop_take_later_hooks(loop);

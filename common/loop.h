@@ -31,6 +31,9 @@ mono_t loop_now(struct loop *loop);
 /* When the loop last came round; may be read from any thread (the health check). */
 mono_t loop_last_turn(const struct loop *loop);
 
+/* The longest turn since this was last asked: what an event may have had to wait for the loop. */
+int64_t loop_take_worst_turn_ms(struct loop *loop);
+
 /* Any thread: `fn(arg)` runs on the loop's thread in order of posting. Wakes the loop once a burst.
  */
 void loop_post(struct loop *loop, void (*fn)(void *arg), void *arg);

@@ -324,7 +324,10 @@ static void on_tick(void *arg)
         end_pipe(link, "it was silent for %lld ms", (long long)silent_ms);
         return;
     }
-    bridge_link_send_heartbeat(link, &(struct ipc_heartbeat){.wall_ms = clock_wall_ms()});
+    bridge_link_send_heartbeat(
+        link,
+        &(struct ipc_heartbeat){.wall_ms = clock_wall_ms(),
+                                .worst_turn_ms = (uint32_t)loop_take_worst_turn_ms(link->loop)});
 }
 
 /* --- life --- */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <uv.h>
 #include <cmocka.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/loop.h"
@@ -384,6 +385,25 @@ static void test_running_until_stopped_and_the_time_of_the_turn(void **state)
     assert_int_equal(loop_now(loop).ns, clock_mono().ns);
 }
 
+static void dawdle(void *arg)
+{
+    nanosleep(arg, NULL);
+}
+
+static void test_the_longest_turn_is_told_once(void **state)
+{
+    (void)state;
+    struct timespec pause = {.tv_nsec = 60 * NS_PER_MS};
+    struct timer t;
+    timer_init(&t, loop, dawdle, &pause);
+    timer_start_ms(&t, 1);
+    while (timer_is_active(&t))
+        loop_turn(loop, 10);
+    loop_turn(loop, 0);
+    assert_true(loop_take_worst_turn_ms(loop) >= 50); /* libuv's clock is coarse */
+    assert_int_equal(loop_take_worst_turn_ms(loop), 0);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -401,6 +421,7 @@ int main(void)
         TEST(test_posts_of_threads_arrive_once_and_in_order),
         TEST(test_what_is_posted_last_runs_when_the_loop_is_destroyed),
         TEST(test_running_until_stopped_and_the_time_of_the_turn),
+        TEST(test_the_longest_turn_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
