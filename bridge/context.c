@@ -57,6 +57,7 @@ bool context_encode(const struct context *c, uint8_t *out, size_t size, size_t *
     if (c->has_original_operator)
         buf_put(&w, c->original_operator, UUID_OCTETS);
     buf_put_u32(&w, c->last_status);
+    buf_put_u32(&w, c->format);
     *len_r = buf_written(&w);
     return !w.failed;
 }
@@ -90,8 +91,10 @@ bool context_decode(struct bytes in, struct context *c)
         if (original)
             memcpy(c->original_operator, original, UUID_OCTETS);
     }
-    if (version >= 2)
+    if (version >= 2) {
         c->last_status = buf_get_u32(&r);
+        c->format = buf_get_u32(&r);
+    }
     return !r.failed;
 }
 

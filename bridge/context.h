@@ -24,6 +24,7 @@ struct context {
     uint8_t original_operator[16];
     uint8_t unknown_resubmits; /* how often it was sent again after an unknown outcome */
     uint32_t last_status;      /* of its last refusal; 0: none, or of version 1 */
+    uint32_t format;           /* how it was encoded (mt_encode.c); 0: of version 1 */
 };
 
 /* False: does not fit into `size`. */

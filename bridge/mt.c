@@ -156,6 +156,15 @@ void mt_set_segments(struct mt *mt, uint8_t count)
     }
 }
 
+void mt_forget_segments(struct mt *mt)
+{
+    INVARIANT(mt_count_segments(mt, SEGMENT_NEW) == mt->segment_count);
+    if (mt->segments != &mt->only)
+        free(mt->segments);
+    mt->segments = NULL;
+    mt->segment_count = 0;
+}
+
 void mt_set_segment_state(struct mt_segment *s, enum mt_segment_state state)
 {
     if (s->state == SEGMENT_OUT)
@@ -244,6 +253,7 @@ struct context mt_context(const struct mt *mt, const struct mt_segment *segment)
         .strategy = mt->strategy,
         .concat_ref = mt->concat_ref,
         .data_coding = mt->data_coding,
+        .format = mt->format,
         .attempt = segment ? segment->refusals : 0,
         .not_after_ms = mt->not_after_ms,
         .destination_digest = mt->destination_digest,
@@ -271,6 +281,7 @@ void mt_adopt_context(struct mt *mt, const struct context *c)
     mt->strategy = c->strategy;
     mt->data_coding = c->data_coding;
     mt->concat_ref = c->concat_ref;
+    mt->format = c->format;
     if (mt->segment_count == 0 && c->segments > 0)
         mt_set_segments(mt, c->segments);
     if (c->segment == 0 || c->segment > mt->segment_count)

@@ -95,6 +95,7 @@ struct mt {
     uint64_t destination_digest;
     uint8_t strategy, data_coding;
     uint16_t concat_ref;
+    uint32_t format; /* of its segments, so that the rest of them are alike; 0: not known */
 
     uint8_t end; /* enum mt_end */
     uint8_t end_segment;
@@ -159,6 +160,8 @@ void mt_destroy(struct mt **mt);
 void mt_move(struct mt *mt, enum mt_stage stage);
 /* Makes place for the state of n segments, all NEW. */
 void mt_set_segments(struct mt *mt, uint8_t count);
+/* None was sent: it is cut anew when its turn comes. */
+void mt_forget_segments(struct mt *mt);
 void mt_set_segment_state(struct mt_segment *s, enum mt_segment_state state);
 size_t mt_count_segments(const struct mt *mt, enum mt_segment_state state);
 /* Copies the command's bytes, or lets go of them. */

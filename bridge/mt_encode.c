@@ -39,28 +39,55 @@ void mt_encoder_destroy(struct mt_encoder **e)
 
 /* --- alphabet and segments --- */
 
-static struct split_plan plan_of(const struct mt *mt, const struct command *command)
+/* What of the operator's settings decides how segments look. Four bits each: flags, form of
+ * concatenation, alphabet, none; then the shift tables in order. */
+enum format_bits { FORMAT_KNOWN = 1, FORMAT_PACKED = 2, FORMAT_TRANSLITERATE = 4 };
+#define FORMAT_CONCAT_SHIFT 4
+#define FORMAT_ALPHABET_SHIFT 8
+#define FORMAT_TABLES_SHIFT 16
+#define FORMAT_NIBBLE 0xFu
+_Static_assert(FORMAT_TABLES_SHIFT + 4 * SPLIT_LANGUAGES_MAX <= 32 && GSM7_URDU <= FORMAT_NIBBLE,
+               "a nibble for each table");
+
+static uint32_t format_of(const struct operator_settings *s)
 {
-    const struct operator_settings *s = &mt->owner->op->settings;
+    uint32_t format = FORMAT_KNOWN;
+    format |= s->gsm7_packed ? FORMAT_PACKED : 0u;
+    format |= s->transliterate ? FORMAT_TRANSLITERATE : 0u;
+    format |= (uint32_t)s->concatenation << FORMAT_CONCAT_SHIFT;
+    format |= (uint32_t)s->default_alphabet << FORMAT_ALPHABET_SHIFT;
+    for (size_t i = 0; i < s->shift_table_count; i++)
+        format |= (uint32_t)s->shift_tables[i] << (FORMAT_TABLES_SHIFT + 4 * i);
+    return format;
+}
+
+static struct split_plan plan_of(const struct mt *mt, const struct command *command,
+                                 uint32_t format)
+{
+    uint32_t concat = format >> FORMAT_CONCAT_SHIFT & FORMAT_NIBBLE;
     struct split_plan plan = {
         .request = command->encoding,
         .flash = command->flash,
-        .default_alphabet = (enum split_alphabet)s->default_alphabet,
-        .packed = s->gsm7_packed,
-        .language_count = s->shift_table_count,
-        .transliterate = s->transliterate,
-        .concat = command->payload_wanted ? SPLIT_PAYLOAD : (enum split_concat)s->concatenation,
-        .max_segments = (unsigned)s->max_segments,
+        .default_alphabet = (enum split_alphabet)(format >> FORMAT_ALPHABET_SHIFT & FORMAT_NIBBLE),
+        .packed = format & FORMAT_PACKED,
+        .transliterate = format & FORMAT_TRANSLITERATE,
+        .concat = command->payload_wanted ? SPLIT_PAYLOAD : (enum split_concat)concat,
+        .max_segments =
+            mt->segment_count ? SPLIT_SEGMENTS_MAX : (unsigned)mt->owner->op->settings.max_segments,
         .reference = mt->concat_ref,
     };
-    memcpy(plan.languages, s->shift_tables, sizeof(plan.languages));
+    for (uint32_t tables = format >> FORMAT_TABLES_SHIFT; tables; tables >>= 4)
+        plan.languages[plan.language_count++] = (enum gsm7_language)(tables & FORMAT_NIBBLE);
     return plan;
 }
 
 int mt_encode_command(struct mt_encoder *e, struct mt *mt, const struct command *command,
                       char *error_r, size_t error_size)
 {
-    struct split_plan plan = plan_of(mt, command);
+    /* What was begun goes on as it was begun, whatever the settings are by now. */
+    bool begun = mt->segment_count > 0 && mt->format;
+    uint32_t format = begun ? mt->format : format_of(&mt->owner->op->settings);
+    struct split_plan plan = plan_of(mt, command, format);
     int status = command->has_binary
                      ? split_binary(&plan, command->binary, command->data_coding, e->text,
                                     sizeof(e->text), &e->split, error_r, error_size)
@@ -71,12 +98,13 @@ int mt_encode_command(struct mt_encoder *e, struct mt *mt, const struct command 
     if (mt->segment_count == 0) {
         mt_set_segments(mt, (uint8_t)e->split.count);
         mt->data_coding = e->split.data_coding;
+        mt->format = format;
         mt->strategy = e->split.payload      ? STRATEGY_TLV
                        : e->split.count == 1 ? STRATEGY_SINGLE
                                              : STRATEGY_CSMS;
         return 0;
     }
-    /* Begun by another bridge, or before the operator's settings changed. */
+    /* Begun by a bridge that did not say how, or that cut otherwise. */
     if (mt->segment_count == e->split.count && mt->data_coding == e->split.data_coding)
         return 0;
     snprintf(error_r, error_size,

@@ -130,11 +130,14 @@ static enum sent send_command(struct mt *mt, const struct command *command)
         mt_settle_end(mt);
         return SENT;
     }
-    if (is_new && mt->segment_count > 1)
-        mt_references_take(mo->path->references, reference_key(command), reference);
-    if (!mt_ledger_reserve(mt, mt->segment_count))
+    if (!mt_ledger_reserve(mt, mt->segment_count)) {
+        if (is_new)
+            mt_forget_segments(mt);
         return NO_ROOM;
+    }
     if (is_new) {
+        if (mt->segment_count > 1)
+            mt_references_take(mo->path->references, reference_key(command), reference);
         mo->segments_x16 = mt_credit_mean_x16(mo->segments_x16, mt->segment_count);
         count_segments(mt);
     }

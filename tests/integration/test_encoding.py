@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from harness.process import wait_for
+from harness.smsc import SUBMIT_SM
 from harness.stack import command, now_iso
 
 PACKED = bytes.fromhex("e8329bfd4697d9ec37")  # "hellohello", the example of many a manual
@@ -183,3 +184,21 @@ def test_references(on, smsc):
     first, second, third = got[0::2]
     assert got[1::2] == [first, second, third], "the parts agree"
     assert [(second - first) % 256, (third - second) % 256] == [1, 1], "one by one, and only for long messages"
+
+
+def test_settings_that_change_within_a_message(on, smsc):
+    """With a window of one the second segment waits for the first one's answer; both need as many segments."""
+    send = on({"plain": {"windowSize": 1}})
+    stack, held = send.stack, []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: held.append((c, p))
+    stack.send(1, to="+99971888888", text="x" * 400)
+    wait_for(lambda: held, 15, "the first segment")
+    stack.write_operators(concatenation="udh16", gsm7Packed=True)
+    stack.bridge.wait_line("settings changed")
+    smsc.handlers.clear()
+    smsc.answer(*held[0])
+    stack.wait_acknowledged()
+    assert [(f["short_message"][:3], len(f["short_message"])) for f in submitted(smsc, "99971888888")] == [
+        (b"\5\0\3", 159), (b"\5\0\3", 159), (b"\5\0\3", 100)]
+    (got,) = send("plain", text="hellohello")
+    assert got["short_message"] == PACKED, "the next message has the new ones"

@@ -22,6 +22,7 @@ static struct context example(void)
         .has_original_operator = 1,
         .unknown_resubmits = 1,
         .last_status = 0x58,
+        .format = 0x1D000211,
     };
     memset(c.message_id, 0xA5, sizeof(c.message_id));
     memset(c.original_operator, 0x5A, sizeof(c.original_operator));
@@ -48,6 +49,7 @@ static void assert_same(const struct context *a, const struct context *b)
     assert_int_equal(a->destination_digest, b->destination_digest);
     assert_int_equal(a->has_original_operator, b->has_original_operator);
     assert_int_equal(a->last_status, b->last_status);
+    assert_int_equal(a->format, b->format);
 }
 
 static void test_round_trip(void **state)
@@ -102,12 +104,12 @@ static void test_version_1(void **state)
     (void)state;
     uint8_t packed[CONTEXT_MAX];
     size_t len;
-    enum { APPENDED = 4 };
+    enum { APPENDED = 8 };
     struct context in = example(), out;
     assert_true(context_encode(&in, packed, sizeof(packed), &len));
     packed[0] = 1;
     assert_true(context_decode((struct bytes){packed, len - APPENDED}, &out));
-    in.last_status = 0;
+    in.last_status = in.format = 0;
     assert_same(&in, &out);
 }
 

@@ -133,6 +133,16 @@ static void test_segments_are_counted(void **state)
     mt_keep_raw(mt, "abcd", 4);
     assert_int_equal(r->path.raw_octets, 4);
     mt_destroy(&mt); /* everything is given back: see teardown() */
+
+    key = key_of(2);
+    mt = mt_create(&r->mo, &key, MT_READY);
+    for (uint8_t count = 1; count < 4; count++) {
+        mt_set_segments(mt, count);
+        assert_int_equal(mt_count_segments(mt, SEGMENT_NEW), count);
+        mt_forget_segments(mt);
+        assert_int_equal(mt->segment_count, 0);
+    }
+    mt_destroy(&mt);
 }
 
 static void test_adopted_from_its_context(void **state)
@@ -144,6 +154,7 @@ static void test_adopted_from_its_context(void **state)
     strcpy(mt->ack_subject, "$JS.ACK.S.c.1.2.3.4.5");
     mt->not_after_ms = 4711;
     mt->concat_ref = 99;
+    mt->format = 0x1D000211;
     mt->destination_digest = 5;
     mt->segments[1].refusals = 2;
     mt->segments[1].resubmits = 1;
@@ -159,6 +170,7 @@ static void test_adopted_from_its_context(void **state)
     assert_string_equal(mt->ack_subject, "$JS.ACK.S.c.1.2.3.4.5");
     assert_int_equal(mt->not_after_ms, 4711);
     assert_int_equal(mt->concat_ref, 99);
+    assert_int_equal(mt->format, 0x1D000211);
     assert_int_equal(mt->segments[1].refusals, 2);
     assert_int_equal(mt->segments[1].resubmits, 1);
     assert_int_equal(mt->segments[0].refusals, 0);
