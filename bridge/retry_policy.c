@@ -8,12 +8,24 @@
 #define THROTTLE_MIN_MS 500
 #define THROTTLE_MAX_MS 10000
 #define ATTEMPTS_MAX 250 /* the key's attempt is one octet */
+#define ATTEMPTS_SPARED 125
 #define REST_MAX_MS (5 * 60 * 1000)
 
 static int64_t growing(int64_t min_ms, int64_t max_ms, uint32_t failures, uint32_t random)
 {
     struct backoff b = {.min_ms = min_ms, .max_ms = max_ms, .failures = failures};
     return backoff_next_ms(&b, random);
+}
+
+/* Throttling is no attempt, so only the message's life may end it: the second half of the numbers
+ * that the key has is spread over what is left of that. */
+static int64_t throttled_ms(const struct retry_case *c)
+{
+    int64_t ms = growing(THROTTLE_MIN_MS, THROTTLE_MAX_MS, c->attempt, c->random);
+    if (c->attempt < ATTEMPTS_SPARED || c->attempt >= ATTEMPTS_MAX)
+        return ms;
+    int64_t spread = (c->not_after_ms - c->now_ms) / (ATTEMPTS_MAX - (int64_t)c->attempt);
+    return spread > ms ? spread : ms;
 }
 
 static bool is_spent(const struct retry_case *c, bool counts)
@@ -45,7 +57,7 @@ struct retry_decision retry_policy_refused(const struct retry_case *c)
         break;
     case SMPP_STATUS_THROTTLE:
         d.throttle = true;
-        d.after_ms = growing(THROTTLE_MIN_MS, THROTTLE_MAX_MS, c->attempt, c->random);
+        d.after_ms = throttled_ms(c);
         break;
     }
     if (is_spent(c, d.counts))

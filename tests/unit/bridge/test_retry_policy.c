@@ -73,7 +73,7 @@ static void test_bounds(void **state)
     assert_int_equal(retry_policy_refused(&c).verdict, RETRY_REJECT);
 
     c = refused(SMPP_RTHROTTLED);
-    c.attempt = 249;
+    c.attempt = 248;
     assert_int_equal(retry_policy_refused(&c).verdict, RETRY_AGAIN);
     c.attempt = 250;
     assert_int_equal(retry_policy_refused(&c).verdict, RETRY_REJECT);
@@ -83,6 +83,27 @@ static void test_bounds(void **state)
     assert_int_equal(retry_policy_refused(&c).verdict, RETRY_AGAIN);
     c.not_after_ms = c.now_ms + 1000;
     assert_int_equal(retry_policy_refused(&c).verdict, RETRY_EXPIRE);
+}
+
+/* However long an operator throttles, the message ends by its own time. */
+static void test_throttling_is_bounded_by_life(void **state)
+{
+    (void)state;
+    static const int64_t lives[] = {HOUR / 60, HOUR, 24 * HOUR, 72 * HOUR};
+    for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+        struct retry_case c = refused(SMPP_RTHROTTLED);
+        c.not_after_ms = c.now_ms + lives[i];
+        struct retry_decision d = retry_policy_refused(&c);
+        while (d.verdict == RETRY_AGAIN) {
+            if (c.attempt < 100)
+                assert_in_range(d.after_ms, 500, 10000);
+            c.attempt++;
+            c.now_ms += d.after_ms;
+            d = retry_policy_refused(&c);
+        }
+        assert_int_equal(d.verdict, RETRY_EXPIRE);
+        assert_true(c.not_after_ms - c.now_ms <= d.after_ms);
+    }
 }
 
 static void test_rest(void **state)
@@ -98,9 +119,8 @@ static void test_rest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_delays_grow),
-        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_classes), cmocka_unit_test(test_delays_grow),
+        cmocka_unit_test(test_bounds),  cmocka_unit_test(test_throttling_is_bounded_by_life),
         cmocka_unit_test(test_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
