@@ -138,6 +138,16 @@ static bool is_stream_name(const char *s)
     return *s && !s[strcspn(s, " .*>/\\\t\r\n")];
 }
 
+/* What is only there where data_coding 0 is GSM 7; NULL: nothing of it is wanted. */
+static const char *needs_gsm7(const struct operator_settings *s)
+{
+    if (s->gsm7_packed)
+        return "gsm7Packed";
+    if (s->transliterate)
+        return "transliterate";
+    return s->shift_table_count ? "shiftTables" : NULL;
+}
+
 /* What no single member can say. */
 static int check_together(const struct operator_settings *s, struct complaint c)
 {
@@ -149,6 +159,8 @@ static int check_together(const struct operator_settings *s, struct complaint c)
         return complain(c, "enquireLinkTimeoutMs is above enquireLinkIntervalMs");
     if ((s->tls_cert_file == NULL) != (s->tls_key_file == NULL))
         return complain(c, "tls.certFile and tls.keyFile: one without the other");
+    if (s->default_alphabet != SPLIT_ALPHABET_GSM7 && needs_gsm7(s))
+        return complain(c, "%s goes with defaultAlphabet gsm7 only", needs_gsm7(s));
     return 0;
 }
 

@@ -44,7 +44,7 @@ static const char everything[] =
     "\"localAddress\":\"127.0.0.1\",\"hosts\":[\"smpp2.test:2775\",\"[::1]:2776\"],\"addrTon\":1,"
     "\"addrNpi\":1,\"pairOn\":[\"0x0D\",5],\"traceText\":true,\"tpsLimit\":50,"
     "\"onUnknown\":\"report\",\"maxAttempts\":3,"
-    "\"statusClasses\":{\"0x45\":\"retry\",\"0x400\":\"throttle\"},\"defaultAlphabet\":\"latin1\","
+    "\"statusClasses\":{\"0x45\":\"retry\",\"0x400\":\"throttle\"},\"defaultAlphabet\":\"gsm7\","
     "\"gsm7Packed\":true,\"transliterate\":true,\"shiftTables\":[\"turkish\",\"urdu\"],"
     "\"concatenation\":\"sar\",\"maxSegments\":4,\"sourceTon\":5,\"sourceNpi\":0,\"destTon\":2,"
     "\"destNpi\":8,\"serviceType\":\"OTP\",\"priority\":1,\"protocolId\":64,"
@@ -74,7 +74,7 @@ static void test_every_member(void **state)
     assert_int_equal(s->pair_on[1], 5);
     assert_int_equal(s->tps_limit, 50);
     assert_int_equal(s->on_unknown, ON_UNKNOWN_REPORT);
-    assert_int_equal(s->default_alphabet, SPLIT_ALPHABET_LATIN1);
+    assert_int_equal(s->default_alphabet, SPLIT_ALPHABET_GSM7);
     assert_int_equal(s->shift_table_count, 2);
     assert_int_equal(s->shift_tables[1], GSM7_URDU);
     assert_int_equal(s->concatenation, SPLIT_SAR);
@@ -170,6 +170,9 @@ static void test_wrong(void **state)
         {ONE("\"tls\":{\"password\":\"x\"}"), "there is no member \"password\""},
         {ONE("\"tls\":{\"certFile\":\"/c\"}"), "one without the other"},
         {ONE("\"reconnectMinMs\":61000"), "above reconnectMaxMs"},
+        {ONE("\"gsm7Packed\":true,\"defaultAlphabet\":\"latin1\""), "gsm7Packed goes with"},
+        {ONE("\"defaultAlphabet\":\"ascii\",\"transliterate\":true"), "transliterate goes with"},
+        {ONE("\"defaultAlphabet\":\"ascii\",\"shiftTables\":[\"urdu\"]"), "shiftTables goes with"},
         {ONE("\"enquireLinkTimeoutMs\":31000"), "above enquireLinkIntervalMs"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -204,6 +207,21 @@ static void test_ids(void **state)
 }
 
 /* A change of any single member is seen by the comparison, and a copy is equal. */
+static void test_default_alphabets(void **state)
+{
+    (void)state;
+    static const char *const json[] = {ONE("\"defaultAlphabet\":\"latin1\""),
+                                       ONE("\"defaultAlphabet\":\"ascii\",\"shiftTables\":[]")};
+    static const enum split_alphabet expected[] = {SPLIT_ALPHABET_LATIN1, SPLIT_ALPHABET_ASCII};
+    for (size_t i = 0; i < ARRAY_LEN(json); i++) {
+        struct operator_settings_list list;
+        char error[300];
+        assert_int_equal(parse(json[i], &list, error, sizeof(error)), 0);
+        assert_int_equal(list.items[0].default_alphabet, expected[i]);
+        operator_settings_list_free(&list);
+    }
+}
+
 static void test_equal(void **state)
 {
     (void)state;
@@ -247,8 +265,11 @@ static void test_equal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_member), cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_wrong),        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_every_member),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_default_alphabets),
         cmocka_unit_test(test_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
