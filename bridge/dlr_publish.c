@@ -1,6 +1,8 @@
 /* A receipt's event, made and published; the MNO is answered when JetStream has stored it. */
 #include <string.h>
 
+#include "common/str.h"
+
 #include "bridge/dlr_private.h"
 
 void dlr_publish_stored(void *arg, bool duplicate)
@@ -15,6 +17,21 @@ void dlr_publish_stored(void *arg, bool duplicate)
 static bool parse_uuid(const char *text, struct uuid *uuid_r)
 {
     return uuid_parse(text, strlen(text), uuid_r);
+}
+
+/* A message's state, whichever of its spellings this receipt has; else that of the MNO's id. */
+static bool is_out_of_order(const struct delivery *d)
+{
+    char key[DLR_STATES_KEY_SIZE];
+    struct str_out o = str_out(key, sizeof(key));
+    if (d->correlated && d->correlation.message_id[0]) {
+        str_puts(&o, d->correlation.message_id);
+        str_putc(&o, ':');
+        str_put_u64(&o, d->correlation.segment);
+    } else {
+        str_puts(&o, dlr_receipt_id(d));
+    }
+    return dlr_states_note(&d->dlr->states, d->op->id, key, d->receipt.final);
 }
 
 void dlr_publish_event(struct delivery *d, struct dlr_event *event, struct uuid store[2])
@@ -36,7 +53,7 @@ void dlr_publish_event(struct delivery *d, struct dlr_event *event, struct uuid 
         .raw_tlvs = d->sm.tlvs,
         .has_final = true,
         .final = r->final,
-        .out_of_order = dlr_states_note(&d->dlr->states, d->op->id, id, r->final),
+        .out_of_order = is_out_of_order(d),
     };
     memcpy(event->operator_id.octets, d->op->id, UUID_SIZE);
     if (r->status == DLR_DELIVERED && r->done_ms != RECEIPT_TIME_NONE)

@@ -10,15 +10,15 @@ static uint64_t hash(uint64_t h, const void *data, size_t len)
 }
 
 bool dlr_states_note(struct dlr_states *s, const uint8_t operator_id[IPC_OPERATOR_ID_SIZE],
-                     const char *operator_message_id, bool final)
+                     const char *message, bool final)
 {
     size_t len = 0;
-    while (operator_message_id[len])
+    while (message[len])
         len++;
     if (!len)
         return false;
     uint64_t h = hash(UINT64_C(0xcbf29ce484222325), operator_id, IPC_OPERATOR_ID_SIZE);
-    h = hash(h, operator_message_id, len);
+    h = hash(h, message, len);
     uint32_t *slot = &s->fingerprints[h % DLR_STATES_SLOTS];
     uint32_t fingerprint = (uint32_t)(h >> 32) | 1u;
     if (final) {

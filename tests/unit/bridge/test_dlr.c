@@ -272,6 +272,24 @@ static void test_a_state_that_goes_backwards_is_marked(void **state)
     expect_bool(r, 2, "outOfOrder", true);
 }
 
+/* The same message under another spelling of its id. */
+static void test_backwards_in_another_spelling(void **state)
+{
+    struct rig *r = *state;
+    store(r, "7b");
+    receipt(r, RECEIPT("7b", "DELIVRD"));
+    receipt(r, RECEIPT("123", "ENROUTE"));
+    fake_redis_answer(r->redis);
+    expect_text(r, 1, "messageId", MESSAGE_A);
+    expect_bool(r, 1, "outOfOrder", true);
+    store_segment(r, "8a", 2, 2);
+    receipt(r, RECEIPT("8a", "ENROUTE")); /* another segment of it */
+    fake_redis_answer(r->redis);
+    struct json *root = event(r, 2);
+    assert_null(json_member(root, "outOfOrder"));
+    json_destroy(&root);
+}
+
 static void test_from_parameters_alone(void **state)
 {
     struct rig *r = *state;
@@ -396,6 +414,7 @@ int main(void)
         TEST(test_receipts_without_an_id_are_told_at_once),
         TEST(test_states_that_nobody_knows),
         TEST(test_a_state_that_goes_backwards_is_marked),
+        TEST(test_backwards_in_another_spelling),
         TEST(test_from_parameters_alone),
         TEST(test_what_people_write_is_refused_without_a_subject),
         TEST(test_a_receipt_without_its_flag),
