@@ -19,6 +19,15 @@ static bool parse_uuid(const char *text, struct uuid *uuid_r)
     return uuid_parse(text, strlen(text), uuid_r);
 }
 
+/* What the text does not say to the last bit: it was UTF-16, or had NULs or other octets. */
+static struct bytes raw_octets(const struct delivery *d)
+{
+    struct bytes raw = d->receipt.raw;
+    if (raw.len == d->receipt.text_len && (!raw.len || memcmp(raw.data, d->text, raw.len) == 0))
+        return (struct bytes){0};
+    return raw;
+}
+
 /* A message's state, whichever of its spellings this receipt has; else that of the MNO's id. */
 static bool is_out_of_order(const struct delivery *d)
 {
@@ -51,6 +60,7 @@ void dlr_publish_event(struct delivery *d, struct dlr_event *event, struct uuid 
         .dest_addr = d->sm.dest,
         .raw_text = {.data = (const uint8_t *)d->text, .len = r->text_len},
         .raw_tlvs = d->sm.tlvs,
+        .raw_octets = raw_octets(d),
         .has_final = true,
         .final = r->final,
         .out_of_order = is_out_of_order(d),

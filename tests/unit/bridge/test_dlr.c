@@ -290,6 +290,44 @@ static void test_backwards_in_another_spelling(void **state)
     json_destroy(&root);
 }
 
+static void expect_raw_hex(const struct rig *r, size_t i, const char *hex)
+{
+    struct json *root = event(r, i);
+    const char *text = json_cstring(json_member(json_member(root, "rawPayload"), "hex"));
+    if (hex)
+        assert_string_equal(text, hex);
+    else
+        assert_null(text);
+    json_destroy(&root);
+}
+
+static void test_octets_that_the_text_does_not_say(void **state)
+{
+    struct rig *r = *state;
+    static const uint8_t ucs2[] = {0, 'i', 0, 'd', 0, ':', 0, '7'};
+    static const struct {
+        struct bytes octets;
+        const char *hex;
+    } rows[] = {
+        {{(const uint8_t *)"id:1 stat:DELIVRD", 17}, NULL},
+        {{(const uint8_t *)"id:1\0", 5}, NULL}, /* padding */
+        {{(const uint8_t *)"id:\xe9", 4}, "69643ae9"},
+        {{(const uint8_t *)"id:1\0x", 6}, "69643a310078"},
+        {{ucs2, sizeof(ucs2)}, "00690064003a0037"},
+        {{NULL, 0}, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct smpp_sm sm = {.source = PHONE,
+                             .dest = SENDER,
+                             .esm_class = SMPP_ESM_RECEIPT,
+                             .short_message = rows[i].octets};
+        deliver_sm(r, &sm, 0);
+        pass_ms(r, 2500);
+        assert_int_equal(fake_js_count(r->js), i + 1);
+        expect_raw_hex(r, i, rows[i].hex);
+    }
+}
+
 static void test_from_parameters_alone(void **state)
 {
     struct rig *r = *state;
@@ -415,6 +453,7 @@ int main(void)
         TEST(test_states_that_nobody_knows),
         TEST(test_a_state_that_goes_backwards_is_marked),
         TEST(test_backwards_in_another_spelling),
+        TEST(test_octets_that_the_text_does_not_say),
         TEST(test_from_parameters_alone),
         TEST(test_what_people_write_is_refused_without_a_subject),
         TEST(test_a_receipt_without_its_flag),
