@@ -21,6 +21,7 @@ struct dlr *dlr_create(const struct dlr_options *options)
         dlr->mo_subject = xstrdup(options->mo_subject);
     dlr->json = json_emit_growable();
     dlr->mo = mo_messages_create();
+    dlr->partial = dlr_partial_create(dlr);
     list_init(&dlr->free_deliveries);
     correlations_on_store(options->correlations, dlr_correlation_noted, dlr);
     return dlr;
@@ -231,6 +232,7 @@ static void forget_operator(struct mno *op)
 
 void dlr_forget(struct dlr *dlr)
 {
+    dlr_partial_forget(dlr->partial);
     for (size_t i = 0; i < operators_count(dlr->options.operators); i++)
         forget_operator(operators_at(dlr->options.operators, i));
 }
@@ -255,6 +257,7 @@ void dlr_destroy(struct dlr **dlr_ref)
         free(LIST_ENTRY(it, struct delivery, link));
     }
     mo_messages_destroy(&dlr->mo);
+    dlr_partial_destroy(&dlr->partial);
     json_emit_free(&dlr->json);
     free(dlr->id_input);
     free(dlr->mo_subject);

@@ -2,7 +2,8 @@
  * receiptPolicy aggregate: the final states of a message's segments are gathered in Redis under
  * `smpp:segments:{operatorId}:<messageId>`; the receipt that completes them makes the one event,
  * DELIVERED only if all are, else the worst. What is not final makes none. Each receipt is answered
- * when its state is stored; the completing one when its event is.
+ * when its state is stored; the completing one when its event is. What stays incomplete is told by
+ * dlr_partial.c.
  */
 #include <string.h>
 
@@ -11,11 +12,19 @@
 #include "bridge/crypto.h"
 #include "bridge/dlr_private.h"
 
-static const char gather_script[] = "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) "
-                                    "redis.call('EXPIRE', KEYS[1], ARGV[3]) "
-                                    "return redis.call('HVALS', KEYS[1])";
+/* The hash has a field besides those of the segments: what dlr_partial.c has to know. */
+static const char gather_script[] =
+    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], '" DLR_PARTIAL_FIELD "', ARGV[4]) "
+    "redis.call('EXPIRE', KEYS[1], ARGV[3]) "
+    "if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then "
+    "redis.call('ZREM', KEYS[2], ARGV[6]) "
+    "else "
+    "redis.call('ZADD', KEYS[2], 'NX', ARGV[7], ARGV[6]) "
+    "redis.call('EXPIRE', KEYS[2], ARGV[3]) "
+    "end "
+    "return redis.call('HVALS', KEYS[1])";
 
-enum { KEY_SIZE = 128, VALUE_SIZE = 96 };
+enum { VALUE_SIZE = 96 };
 
 /* How bad a final status is for the message; by enum dlr_status. */
 static const uint8_t severity[] = {
@@ -31,11 +40,6 @@ bool dlr_aggregate_applies(const struct delivery *d)
 }
 
 /* One segment's end: "<status> <stat> <err>"; blanks within stat or err become underscores. */
-struct segment_end {
-    enum dlr_status status;
-    char stat[RECEIPT_STAT_SIZE], err[RECEIPT_ERR_SIZE];
-};
-
 static void put_word(struct str_out *o, const char *word)
 {
     str_putc(o, ' ');
@@ -52,7 +56,7 @@ static size_t format_end(const struct receipt *r, char out[VALUE_SIZE])
     return o.len;
 }
 
-static bool parse_end(const char *text, size_t len, struct segment_end *end_r)
+static bool parse_end(const char *text, size_t len, struct dlr_segment_ends *end_r)
 {
     const char *stat = len ? memchr(text, ' ', len) : NULL;
     uint64_t status;
@@ -63,38 +67,62 @@ static bool parse_end(const char *text, size_t len, struct segment_end *end_r)
     const char *err = left ? memchr(stat, ' ', left) : NULL;
     if (!err)
         return false;
-    end_r->status = (enum dlr_status)status;
+    end_r->worst = (enum dlr_status)status;
     return str_copy(end_r->stat, sizeof(end_r->stat), stat, (size_t)(err - stat)) &&
            str_copy(end_r->err, sizeof(end_r->err), err + 1, left - (size_t)(err + 1 - stat));
 }
 
-/* The same for every receipt that may complete the message, and for every repetition. */
-static void aggregate_event_id(struct delivery *d)
+void dlr_segment_ends_add(struct dlr_segment_ends *ends, const char *text, size_t len)
 {
-    const char *message_id = d->correlation.message_id;
+    struct dlr_segment_ends one = {.count = ends->count + 1};
+    if (!parse_end(text, len, &one))
+        return;
+    if (!ends->count || severity[one.worst] > severity[ends->worst])
+        *ends = one;
+    ends->count = one.count;
+}
+
+/* The same for every receipt that may complete the message, and for every repetition; `ended` is 0
+ * for the whole. */
+struct uuid dlr_aggregate_event_id(const uint8_t operator_id[UUID_SIZE], const char *message_id,
+                                   uint8_t ended)
+{
     const struct bytes parts[] = {
         {.data = event_id_namespace.octets, .len = UUID_SIZE},
-        {.data = (const uint8_t *)"A", .len = 1},
-        {.data = d->op->id, .len = UUID_SIZE},
+        {.data = (const uint8_t *)(ended ? "P" : "A"), .len = 1},
+        {.data = operator_id, .len = UUID_SIZE},
         {.data = (const uint8_t *)message_id, .len = strlen(message_id)},
+        {.data = &ended, .len = ended ? 1 : 0},
     };
     uint8_t digest[UUID_SHA1_SIZE];
     crypto_sha1(parts, ARRAY_LEN(parts), digest);
-    d->event_id = uuid5_from_sha1(digest);
+    return uuid5_from_sha1(digest);
 }
 
-static void publish_whole(struct delivery *d, const struct segment_end *worst)
+size_t dlr_aggregate_key(const char *operator_id, const char *message_id,
+                         char out[DLR_AGGREGATE_KEY_SIZE])
+{
+    struct str_out o = str_out(out, DLR_AGGREGATE_KEY_SIZE);
+    str_puts(&o, message_id ? "smpp:segments:{" : "smpp:segments-due:{");
+    str_puts(&o, operator_id);
+    str_puts(&o, message_id ? "}:" : "}");
+    if (message_id)
+        str_puts(&o, message_id);
+    return o.len;
+}
+
+static void publish_whole(struct delivery *d, const struct dlr_segment_ends *ends)
 {
     struct uuid store[2];
     struct dlr_event event;
-    aggregate_event_id(d);
+    d->event_id = dlr_aggregate_event_id(d->op->id, d->correlation.message_id, 0);
     dlr_publish_event(d, &event, store);
-    event.status = worst->status;
-    event.stat = worst->stat;
-    event.error_code = worst->err[0] ? worst->err : NULL;
+    event.status = ends->worst;
+    event.stat = ends->stat;
+    event.error_code = ends->err[0] ? ends->err : NULL;
     event.segment = 0;
     event.segments = 0;
-    if (worst->status != DLR_DELIVERED)
+    if (ends->worst != DLR_DELIVERED)
         event.delivered_at_ms = EVENT_TIME_NONE;
     json_emit_reset(&d->dlr->json);
     events_emit_dlr(&d->dlr->json, &event);
@@ -112,21 +140,15 @@ static void on_gathered(void *arg, const struct redis_reply *reply)
         delivery_wait(d, dlr_aggregate);
         return;
     }
-    struct segment_end worst = {.status = DLR_DELIVERED};
-    size_t ended = 0;
+    struct dlr_segment_ends ends = {0};
     for (size_t i = 0; i < reply->count; i++) {
-        struct segment_end end;
-        if (reply->elements[i].type != REDIS_STRING ||
-            !parse_end(reply->elements[i].text, reply->elements[i].len, &end))
-            continue;
-        if (!ended || severity[end.status] > severity[worst.status])
-            worst = end;
-        ended++;
+        if (reply->elements[i].type == REDIS_STRING)
+            dlr_segment_ends_add(&ends, reply->elements[i].text, reply->elements[i].len);
     }
-    if (ended < d->correlation.segments)
+    if (ends.count < d->correlation.segments)
         delivery_answer(d, SMPP_ROK);
     else
-        publish_whole(d, &worst);
+        publish_whole(d, &ends);
 }
 
 void dlr_aggregate(struct delivery *d)
@@ -135,24 +157,32 @@ void dlr_aggregate(struct delivery *d)
         delivery_answer(d, SMPP_ROK);
         return;
     }
-    char key[KEY_SIZE], segment[4], value[VALUE_SIZE];
-    struct str_out k = str_out(key, sizeof(key));
-    str_puts(&k, "smpp:segments:{");
-    str_puts(&k, d->op->id_text);
-    str_puts(&k, "}:");
-    str_puts(&k, d->correlation.message_id);
-    struct str_out s = str_out(segment, sizeof(segment));
-    str_put_u64(&s, d->correlation.segment);
-    size_t value_len = format_end(&d->receipt, value);
+    const struct correlation *c = &d->correlation;
+    char key[DLR_AGGREGATE_KEY_SIZE], due_key[DLR_AGGREGATE_KEY_SIZE], segment[4], segments[4];
+    char value[VALUE_SIZE], context[DLR_PARTIAL_SIZE], due[24];
+    struct str_out segment_out = str_out(segment, sizeof(segment));
+    struct str_out segments_out = str_out(segments, sizeof(segments));
+    struct str_out due_out = str_out(due, sizeof(due));
     const char *ttl = correlations_ttl(d->dlr->options.correlations);
-    const char *argv[] = {key, segment, value, ttl};
-    const size_t lens[] = {k.len, s.len, value_len, strlen(ttl)};
+    str_put_u64(&segment_out, c->segment);
+    str_put_u64(&segments_out, c->segments);
+    str_put_i64(&due_out, dlr_partial_due_ms(d));
+    const char *argv[] = {key, due_key, segment, value, ttl, context, segments, c->message_id, due};
+    const size_t lens[] = {dlr_aggregate_key(d->op->id_text, c->message_id, key),
+                           dlr_aggregate_key(d->op->id_text, NULL, due_key),
+                           segment_out.len,
+                           format_end(&d->receipt, value),
+                           strlen(ttl),
+                           dlr_partial_pack(d, context),
+                           segments_out.len,
+                           strlen(c->message_id),
+                           due_out.len};
 
     d->dlr->aggregate_script.text = gather_script;
     d->phase = DLR_GATHERING;
     timer_start_at(&d->timer, d->hold_until);
     d->awaits_redis = redis_eval(d->dlr->options.redis, &d->dlr->aggregate_script, on_gathered, d,
-                                 1, ARRAY_LEN(argv), argv, lens);
+                                 2, ARRAY_LEN(argv), argv, lens);
     if (!d->awaits_redis)
         delivery_wait(d, dlr_aggregate);
 }

@@ -92,6 +92,7 @@ struct dlr {
     struct dlr_states states;
     struct redis_script aggregate_script;
     struct mo_messages *mo; /* messages whose parts are coming in */
+    struct dlr_partial *partial;
 };
 
 /* dlr.c: the life of a delivery. */
@@ -131,6 +132,32 @@ void dlr_publish_json(struct delivery *d, const char *subject, jetstream_stored 
 /* dlr_aggregate.c: one event for all segments. */
 bool dlr_aggregate_applies(const struct delivery *d);
 void dlr_aggregate(struct delivery *d);
+
+/* How the segments ended of which that is known; starts as {0}. */
+struct dlr_segment_ends {
+    size_t count;
+    enum dlr_status worst;
+    char stat[RECEIPT_STAT_SIZE], err[RECEIPT_ERR_SIZE]; /* of the worst */
+};
+/* A value of Redis; what is none of ours is passed over. */
+void dlr_segment_ends_add(struct dlr_segment_ends *ends, const char *text, size_t len);
+struct uuid dlr_aggregate_event_id(const uint8_t operator_id[UUID_SIZE], const char *message_id,
+                                   uint8_t ended);
+/* Of a message's hash; message_id NULL: of the operator's incomplete ones, by the time when they
+ * are told. */
+#define DLR_AGGREGATE_KEY_SIZE 128
+size_t dlr_aggregate_key(const char *operator_id, const char *message_id,
+                         char out[DLR_AGGREGATE_KEY_SIZE]);
+
+/* dlr_partial.c: what stays incomplete. */
+#define DLR_PARTIAL_FIELD "0" /* of the hash: segments count from 1 */
+#define DLR_PARTIAL_SIZE (24 + 4 + 56 + 37 + SMPP_MESSAGE_ID_SIZE)
+int64_t dlr_partial_due_ms(const struct delivery *d);
+size_t dlr_partial_pack(const struct delivery *d, char out[DLR_PARTIAL_SIZE]);
+struct dlr_partial *dlr_partial_create(struct dlr *dlr) MUST_CHECK;
+/* Gives up what it is about to tell. */
+void dlr_partial_forget(struct dlr_partial *p);
+void dlr_partial_destroy(struct dlr_partial **p);
 
 /* mo_publish.c */
 void mo_publish(struct delivery *d);

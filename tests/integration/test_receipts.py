@@ -1,5 +1,6 @@
 """Receipts in every dialect, early, late, repeated and unknown; what people send; what Redis forgets."""
 import json
+import time
 
 import pytest
 
@@ -156,6 +157,38 @@ def test_one_event_for_all_segments(make_stack):
     wait_for(lambda: stack.mno.stats()["receipts_acked"] == 15, 20, "all receipts are answered", 0.1)
     assert all(len(events[i]) == 1 and "segment" not in events[i][0] for i in ids)
     assert len(stack.dlr_events()) == 5
+
+
+def test_segments_that_never_had_a_receipt(make_stack):
+    """Time is the set's score: a quarter of CORRELATION_TTL_S from the first receipt on."""
+    stack = make_stack(mno_options=["--receipts", "never"])
+    stack.operator_settings = {stack.ids[0]: {"receiptPolicy": "aggregate"}}
+    stack.start()
+    (message_id,) = stack.send(1, text="x" * 400)
+    stack.wait_acknowledged()
+    prefix = "smpp:dlr:{%s}:" % stack.ids[0]
+    due = "smpp:segments-due:{%s}" % stack.ids[0]
+    ids = {}
+    for key in stack.redis.command("KEYS", prefix + "*"):
+        ids[int(stack.redis.command("GET", key).split()[1])] = key.decode()[len(prefix):]
+
+    def receipt(segment):
+        text = f"id:{ids[segment]} submit date:2604181000 done date:2604181001 stat:DELIVRD err:000"
+        stack.mno.control("send " + deliver_sm(text, 900000 + segment).hex())
+    receipt(1)
+    score = wait_for(lambda: stack.redis.command("ZSCORE", due, message_id), 15, "it is remembered", 0.05)
+    assert 259200 / 4 - 60 < float(score) / 1000 - time.time() < 259200 / 4 + 60
+    assert stack.dlr_events() == []
+    stack.redis.command("ZADD", due, "XX", 1, message_id)
+    (event,) = wait_for(stack.dlr_events, 20, "what came", 0.1)
+    assert (event["messageId"], event["status"], event["final"]) == (message_id, "DELIVERED", False)
+    assert "1 of 3" in event["reason"] and "segment" not in event
+    wait_for(lambda: stack.redis.command("ZCARD", due) == 0, 10, "once", 0.05)
+    receipt(2)
+    receipt(3)
+    events = wait_for(lambda: (lambda e: e if len(e) == 2 else None)(stack.dlr_events()), 15, "the whole", 0.1)
+    assert (events[1]["status"], events[1]["final"]) == ("DELIVERED", True)
+    wait_for(lambda: stack.redis.command("ZCARD", due) == 0, 10, "nothing is due", 0.05)
 
 
 def test_what_people_send_is_refused_without_a_subject(stack):

@@ -121,7 +121,7 @@ bool redis_eval(struct redis *r, struct redis_script *script, redis_done *done, 
     const char *with_name[MAX_ARGS] = {"EVAL"};
     size_t with_lens[MAX_ARGS] = {4};
     assert_non_null(strstr(script->text, "HVALS"));
-    assert_int_equal(keys, 1);
+    assert_int_equal(keys, 2);
     memcpy(with_name + 1, argv, argc * sizeof(argv[0]));
     memcpy(with_lens + 1, lens, argc * sizeof(lens[0]));
     return redis_command(r, done, arg, argc + 1, with_name, with_lens);
@@ -154,11 +154,11 @@ static size_t gather(struct redis *r, const struct asked *a, struct redis_reply 
     const char *before = fake_redis_get(r, a->argv[1]);
     size_t count = 0;
     for (const char *pos = before; pos && *pos; pos = strchr(pos, ';') + 1) {
-        if ((size_t)(strchr(pos, '=') - pos) != a->lens[2] ||
-            strncmp(pos, a->argv[2], a->lens[2]) != 0)
+        if ((size_t)(strchr(pos, '=') - pos) != a->lens[3] ||
+            strncmp(pos, a->argv[3], a->lens[3]) != 0)
             text_append(&merged, pos, (size_t)(strchr(pos, ';') - pos) + 1);
     }
-    text_printf(&merged, "%s=%s;", a->argv[2], a->argv[3]);
+    text_printf(&merged, "%s=%s;", a->argv[3], a->argv[4]);
     fake_redis_put(r, a->argv[1], merged.data);
     for (const char *pos = merged.data; *pos; pos = strchr(pos, ';') + 1, count++) {
         const char *value = strchr(pos, '=') + 1;
