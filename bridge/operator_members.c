@@ -182,7 +182,7 @@ const struct operator_member operator_members[] = {
     INT("pairProbeMs", pair_probe_ms, 3600000, 1000, 604800000),
     INT("deliverHoldMax", deliver_hold_max, 100, 1, 10000),
     READ("busyStatus", read_busy_status),
-    INT("priorityShare", priority_share, 50, 0, 100),
+    INT("priorityShare", priority_share, 50, 1, 99),
     STRING("systemType", system_type, 12),
     STRING("addressRange", address_range, 40),
     STRING("localAddress", local_address, 64),

@@ -225,6 +225,8 @@ static void test_wrong(void **state)
         {ONE("\"windowsize\":1"), "there is no member \"windowsize\""},
         {ONE("\"windowSize\":0"), "windowSize: wanted is a whole number within 1"},
         {ONE("\"windowSize\":1.5"), "windowSize"},
+        {ONE("\"priorityShare\":0"), "within 1 … 99"},
+        {ONE("\"priorityShare\":100"), "within 1 … 99"},
         {ONE("\"windowSize\":\"many\""), "windowSize"},
         {ONE("\"gsm7Packed\":1"), "gsm7Packed: wanted is true or false"},
         {ONE("\"onUnknown\":\"maybe\""), "one of \"resubmit\", \"report\""},
