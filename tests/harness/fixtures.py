@@ -1,12 +1,24 @@
 """Fixtures: a stack in a directory of its own, ended whatever happens."""
 import os
+import warnings
 
 import pytest
 
+from . import schemas
 from .fake_bridge import FakeBridge, operator_id
 from .programs import Agent
 from .smsc import Smsc
 from .stack import Stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def all_that_was_said_is_valid():
+    """An error at the last test: an event or an answer of any test before (harness/schemas.py)."""
+    yield
+    if schemas.said and not schemas.can_validate():
+        warnings.warn("events and /sessions are not validated: `npm ci` in tests/interop")
+    else:
+        assert schemas.invalid_said() == []
 
 
 @pytest.fixture

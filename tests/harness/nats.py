@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 
-from . import rights
+from . import rights, schemas
 from .process import Deadline, Process, free_port, wait_for
 
 NATS_SERVER = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin")
@@ -372,6 +372,7 @@ class NatsClient:
         wait_for(lambda: len(got) >= want, timeout, f"{want} messages of {name}", 0.005)
         self.unsubscribe(sid)
         self.api(f"CONSUMER.DELETE.{name}.{info['name']}")
+        schemas.note_messages(got)
         return got
 
 

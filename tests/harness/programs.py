@@ -6,6 +6,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
+from . import schemas
 from .process import Process, free_port, wait_for
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -128,7 +129,10 @@ class Bridge(Process):
         """(status, body text); (0, reason) when nobody answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as r:
-                return r.status, r.read().decode()
+                body = r.read().decode()
+                if path == "/sessions":
+                    schemas.note("Sessions", body)
+                return r.status, body
         except urllib.error.HTTPError as e:
             return e.code, e.read().decode()
         except OSError as e:

@@ -5,8 +5,8 @@ import random
 import subprocess
 
 from harness.programs import BUILD
+from harness.schemas import invalid
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 CHECK = os.path.join(BUILD, "tests/unit/proto/payload_check")
 OPERATOR = "550e8400-e29b-41d4-a716-446655440001"
 MESSAGE = "7d444840-9dc0-11d1-b245-5ffdce74fad2"
@@ -56,15 +56,6 @@ def check(mode, lines):
     result = subprocess.run([CHECK, mode], input="\n".join(lines) + "\n", capture_output=True, text=True,
                             timeout=60, check=True)
     return result.stdout.split("\n")[:-1]
-
-
-def invalid(values):
-    """Of (schema, value) pairs those that the schemas refuse."""
-    lines = "\n".join(json.dumps({"schema": s, "value": v}) for s, v in values)
-    result = subprocess.run(["node", os.path.join(HERE, "validate.js")], input=lines, capture_output=True,
-                            text=True, timeout=120, check=False)
-    assert result.stdout, result.stderr
-    return [json.loads(line) for line in result.stdout.split("\n")[:-2]]
 
 
 def mixed_commands(count):
