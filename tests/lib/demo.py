@@ -74,19 +74,20 @@ class Demo:
     def events(self):
         return self.stack.dlr_events()
 
-    def progress(self, until, text, timeout=120):
-        end, last = time.monotonic() + timeout, None
-        while time.monotonic() < end:
+    def progress(self, until, text, timeout=60):
+        """Until it is true; Deadline when nothing moved for so long."""
+        moved, last = time.monotonic(), None
+        while time.monotonic() < moved + timeout:
             line = (f"    waiting in JetStream {self.stack.client.stream_messages_count('SMS_DISPATCH'):5d}   "
                     f"at the MNO {self.stack.mno.stats()['submits']:5d}   "
                     f"events {self.stack.client.stream_messages_count('DLR_EVENTS'):5d}")
             if line != last:
                 print(line, flush=True)
-                last = line
+                moved, last = time.monotonic(), line
             if until():
                 return
             time.sleep(0.5)
-        raise Deadline(f"{text} did not come within {timeout} s")
+        raise Deadline(f"{text} did not come: nothing moves for {timeout} s")
 
     def kill_bridge(self):
         pid, bound = self.stack.bridge.pid, self.stack.bridge.sessions()[0]["lastBoundAt"]
@@ -106,7 +107,7 @@ class Demo:
         self.progress(lambda: self.stack.mno.stats()["submits"] >= half, "a third of the messages")
         same_bind = self.kill_bridge()
         wanted = len(self.commands) - 1 + 4  # four segments; the malformed one is reported as well
-        self.progress(lambda: self.stack.client.stream_messages_count("DLR_EVENTS") >= wanted - 1
+        self.progress(lambda: self.stack.client.stream_messages_count("DLR_EVENTS") >= wanted
                       and self.stack.unacknowledged() == 0, "the last receipt")
         return self.table(same_bind)
 
