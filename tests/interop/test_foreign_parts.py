@@ -3,12 +3,13 @@ certificates as the credentials endpoint, tshark's dissector and ajv as readers.
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 from harness.process import Process, free_port, wait_for
-from harness.stack import command
+from harness.stack import command, operator_id
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -117,6 +118,7 @@ def test_5000_commands_sent_once_correlated_acknowledged(foreign):
     assert stats["errors"] == []
     assert sorted(m["text"] for m in stats["messages"]) == sorted(f"Your code is {i:06d}" for i in range(5000))
     assert sorted(e["messageId"] for e in foreign.dlr_events()) == sorted(ids)
+    assert [row["state"] for row in foreign.bridge.json("/sessions")["sessions"]] == ["BOUND"]
     assert foreign.bridge.stop() == 0
     assert foreign.agent.stop() == 0
     assert foreign.smsc.stats()["unbinds"] == 1
@@ -148,38 +150,78 @@ def test_everything_that_leaves_is_valid_by_its_schema(stack):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+# Every PDU that an ESME of 3.4 with these paths can send; the connector sends no other.
+COMMANDS = {"bind_receiver": 0x01, "bind_transmitter": 0x02, "submit_sm": 0x04, "unbind": 0x06, "bind_transceiver": 0x09,
+            "enquire_link": 0x15, "generic_nack": 0x80000000, "deliver_sm_resp": 0x80000005, "unbind_resp": 0x80000006,
+            "enquire_link_resp": 0x80000015, "data_sm_resp": 0x80000103}
+# What a submit_sm can carry besides a short text: by tshark's names.
+FORMS = {"CSMS, 8 bits": "gsm_sms.udh.mm.msg_id && smpp.message[0:3] == 05:00:03", "SAR": "smpp.sar_total_segments == 4",
+         "CSMS, 16 bits": "gsm_sms.udh.mm.msg_id && smpp.message[0:3] == 06:08:04",
+         "message_payload": "smpp.message_payload", "validity from now": "smpp.validity_period_r",
+         "validity until": "smpp.validity_period", "UCS-2": "smpp.data_coding == 8", "flash": "smpp.data_coding == 0x10",
+         "own TLV": "smpp.vendor_op == 0a:0b", "service type": "smpp.service_type == \"OTP\"", "priority": "smpp.priority_flag == 2",
+         "replace": "smpp.replace_if_present_flag == 1", "alphanumeric sender": "smpp.source_addr_ton == 5"}
+
+
+class Tshark(Process):
+    def __init__(self, directory, port):
+        self.port = port
+        self.file = os.path.join(directory, "smpp.pcap")
+        super().__init__("tshark", ["tshark", "-i", "lo", "-f", f"tcp port {port}", "-w", self.file, "-q"],
+                         os.path.join(directory, "tshark.log"))
+
+    def start(self):
+        super().start()
+        self.wait_line("Capturing on", timeout=20)
+        return self
+
+    def read(self, display_filter, *fields):
+        out = subprocess.run(["tshark", "-r", self.file, "-d", f"tcp.port=={self.port},smpp", "-Y", display_filter, *fields],
+                             capture_output=True, text=True, timeout=120, check=False)
+        assert out.returncode == 0, out.stderr
+        return [line for line in out.stdout.splitlines() if line]
+
+
+def provoke(mno):
+    """What only an SMSC's PDUs bring about: their answers."""
+    mno.control("enquire system=smsgw0001")
+    mno.control("send system=smsgw0001 00000010000000990000000000000007")  # no such command
+    mno.control("unbind system=smsgw0003")
+    wait_for(lambda: mno.stats()["generic_nacks"] >= 1, 10, "generic_nack")
+
+
 def test_tshark_finds_nothing_wrong_with_our_pdus(make_stack, tmp_path):
-    stack = make_stack()
+    sar, pair = operator_id(2), operator_id(3)
+    stack = make_stack(operators=3, operator_settings={
+        sar: {"concatenation": "sar", "validity": "relative", "tlvs": [{"tag": "0x1403", "hex": "0a0b"}],
+              "serviceType": "OTP", "priority": 2, "replaceIfPresent": True},
+        pair: {"concatenation": "udh16"}})
     stack.start_servers()
+    stack.mno.argv += ["--run", "set system=smsgw0003 refuse-trx 0x03", "--run", "set system=smsgw0002 receipt-dialect data-sm"]
     stack.start_mno()
-    capture = tmp_path / "smpp.pcap"
-    tshark = Process("tshark", ["tshark", "-i", "lo", "-f", f"tcp port {stack.mno.port}", "-w", capture, "-q"],
-                     tmp_path / "tshark.log").start()
+    tshark = Tshark(str(tmp_path), stack.mno.port).start()
     try:
-        tshark.wait_line("Capturing on", timeout=20)
         stack.agent.start()
         stack.bridge = stack.make_bridge(ENQUIRE_LINK_INTERVAL_MS="1000", ENQUIRE_LINK_TIMEOUT_MS="1000")
         stack.bridge.start()
         stack.bridge.wait_ready()
         stack.send(50, text="Number")
-        stack.send(1, text="x" * 500)
-        stack.send(1, text="کد شما ۱۲۳۴۵۶ است", messageType="FLASH")
+        for n in range(3):
+            stack.send(1, operator=n, text="x" * 500)
+        stack.send(1, text="کد شما ۱۲۳۴۵۶ است")
+        stack.send(1, text="Flash", messageType="FLASH")
         stack.send(1, text="y" * 400, longMessageStrategy="TLV")
-        wait_for(lambda: len(stack.dlr_events()) >= 56, 30, "the events", 0.1)
-        wait_for(lambda: stack.bridge.metric("smpp_connector_pdu_bytes_sent_total") > 0, 10, "counters")
+        wait_for(lambda: len(stack.dlr_events()) >= 65, 30, "the events", 0.1)
+        wait_for(lambda: stack.mno.stats()["enquire_links"] >= 3, 10, "enquire_link")
+        provoke(stack.mno)
         stack.bridge.stop()
         stack.agent.stop()
         wait_for(lambda: stack.mno.stats()["unbinds"] >= 1, 5, "unbind")
     finally:
-        import signal
         tshark.stop(number=signal.SIGINT)
-    def read(display_filter, *fields):
-        out = subprocess.run(["tshark", "-r", capture, "-d", f"tcp.port=={stack.mno.port},smpp", "-Y", display_filter,
-                              *fields], capture_output=True, text=True, timeout=120, check=False)
-        return [line for line in out.stdout.splitlines() if line]
     ours = f"tcp.dstport == {stack.mno.port} && smpp"
-    assert len(read(ours)) > 5
-    assert read(f"{ours} && (_ws.malformed || _ws.expert.severity >= 6291456)") == []
-    commands = {w for line in read(ours, "-T", "fields", "-e", "smpp.command_id") for w in line.split(",")}
-    for wanted in ("0x00000009", "0x00000004", "0x80000005", "0x00000006"):
-        assert wanted in commands, (wanted, commands)
+    assert tshark.read(f"{ours} && (_ws.malformed || _ws.expert.severity >= 6291456)") == []
+    sent = {int(w, 16) for line in tshark.read(ours, "-T", "fields", "-e", "smpp.command_id") for w in line.split(",")}
+    assert sent == set(COMMANDS.values()), [name for name, number in COMMANDS.items() if number not in sent]
+    for name, form in FORMS.items():
+        assert tshark.read(f"{ours} && ({form})"), name
