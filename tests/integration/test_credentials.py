@@ -11,10 +11,11 @@ def bridge_log(stack):
 
 
 @pytest.mark.parametrize("fault,reason", [
-    ("status 401", "token"), ("status 404", "does not know"), ("status 500", "500"), ("garbage", ""), ("html", ""),
-    ("empty", ""), ("truncated", ""), ("huge", ""), ("wrong-operator", "operatorId"), 
+    ("status 401", "token"), ("status 404", "does not know"), ("status 500", "500"), ("garbage", "unexpected byte"),
+    ("html", "unexpected byte"), ("empty", "not JSON"), ("truncated", "transfer closed"), ("huge", "larger than 64 KiB"),
+    ("wrong-operator", "operatorId"),
     ("missing password", "password"), ("set tpsLimit -1", "tpsLimit"), ('set port "x"', "port"), ("redirect", "302"),
-    ("close", ""), ("drip 1000", "")])
+    ("close", "turned away after the TLS handshake"), ("drip 1000", "timed out")])
 def test_a_bad_answer_is_said_clearly_and_the_next_one_binds(make_stack, fault, reason):
     stack = make_stack(bridge_settings={"RECONNECT_MIN_MS": "500", "RECONNECT_MAX_MS": "1000"})
     stack.start_servers()

@@ -1,10 +1,12 @@
 """A command goes out, its receipt comes back, and everything the contract promises is seen."""
 import json
 import re
+import struct
 import uuid
 
 import pytest
 
+from harness import rights
 from harness.process import wait_for
 from harness.stack import command, now_iso
 
@@ -86,23 +88,27 @@ def test_expired_command_is_reported_and_never_sent(stack):
     stack.wait_acknowledged()
     assert stack.mno.stats()["submits"] == 0
     assert stack.client.stream_messages_count("DEAD_LETTERS") == 1
+    assert stack.bridge.metric("smpp_connector_commands_expired_total") == 1
+    line = json.loads(stack.bridge.wait_line("a message ends without being sent"))
+    assert (line["messageId"], line["end"]) == (message_id, "expired")
 
 
 def bad_payloads(oid):
+    """(what is said of it, octets)"""
     def c(**more):
         return json.dumps(command(oid, **more)).encode()
-    yield "not json", b"{not json"
-    yield "empty", b""
-    yield "array", b"[]"
-    yield "NUL", c(text="a\u0000b")
-    yield "invalid UTF-8", c(text="MARK").replace(b"MARK", b"\xff\xfe")
-    yield "100 KB", c(text="x" * 100_000)
+    yield "not JSON", b"{not json"
+    yield "not JSON", b""
+    yield "not an object", b"[]"
+    yield "a NUL character", c(text="a\u0000b")
+    yield "ill-formed UTF-8", c(text="MARK").replace(b"MARK", b"\xff\xfe")
+    yield "too large", c(text="x" * 100_000)
     for field in ("messageId", "to", "from", "text", "operatorId"):
         fields = command(oid)
         del fields[field]
-        yield "without " + field, json.dumps(fields).encode()
-    yield "another operator", c(operatorId="11111111-2222-4333-8444-555555555555")
-    yield "bad number", c(to="not-a-number")
+        yield field + " is missing", json.dumps(fields).encode()
+    yield "not the subject's", c(operatorId="11111111-2222-4333-8444-555555555555")
+    yield "to is not a number", c(to="not-a-number")
 
 
 def test_poison_is_reported_kept_and_blocks_nobody(stack):
@@ -115,10 +121,40 @@ def test_poison_is_reported_kept_and_blocks_nobody(stack):
     stack.wait_acknowledged()
     assert stack.mno.stats()["submits"] == 1
     letters = stack.client.read_stream("DEAD_LETTERS")
-    assert len(letters) == len(bad)
     assert sorted(m.data for m in letters) == sorted(data for _, data in bad)
+    found = [re.search(rb'"messageId": "([^"]+)"', data) for _, data in bad]
+    wanted = [(m.group(1).decode() if m else None, says) for m, (says, _) in zip(found, bad)]
     rejected = [e for e in stack.dlr_events() if e["source"] == "CONNECTOR"]
-    assert all(e["status"] == "REJECTED" for e in rejected)
+    lines = [json.loads(line) for line in stack.bridge.lines if "a message ends without being sent" in line]
+    lines.sort(key=lambda line: line["streamSequence"])
+    assert len(rejected) == len(lines) == len(bad)
+    for (message_id, says), line in zip(wanted, lines):
+        assert (line["messageId"], line["end"]) == (message_id, "invalid") and says in line["reason"], line
+        assert any((e["messageId"], e["status"], e["reason"]) == (message_id, "REJECTED", line["reason"]) for e in rejected)
+    assert stack.bridge.metric("smpp_connector_commands_invalid_total") == len(bad)
+    assert stack.bridge.alive() and stack.agent.alive()
+
+
+# (what the SMSC sends, what the agent says of it, whether it costs the bind)
+GARBAGE = [("unknown-command", "nobody here takes it", 0), ("nack-stray", "it answers nothing that was asked", 0),
+           ("bind-resp", "nobody waits for it", 0), ("length-0", "a command_length of 0", 1),
+           ("length-huge", "a command_length of 2147483647", 1), ("http", "a command_length of 1213486160", 1),
+           ("garbage", "a command_length of", 1)]
+
+
+def test_an_smsc_that_sends_garbage(make_stack):
+    stack = make_stack(bridge_settings={"RECONNECT_MIN_MS": 100, "RECONNECT_MAX_MS": 200}).start()
+    binds = 1
+    for number, (name, says, costs) in enumerate(GARBAGE):
+        since = len(stack.agent.lines)
+        stack.mno.control(f"malformed {name}")
+        stack.agent.wait_line(says, since=since)
+        wait_for(lambda: stack.bridge.metric("smpp_connector_protocol_errors_total") == number + 1, 10, "it is counted", 0.05)
+        binds += costs
+        wait_for(lambda: stack.mno.stats()["binds"] == binds, 10, "bound", 0.05)
+        wait_for(lambda: [r["state"] for r in stack.bridge.sessions()] == ["BOUND"], 10, "bound", 0.05)
+    stack.send(5)
+    stack.wait_acknowledged()
     assert stack.bridge.alive() and stack.agent.alive()
 
 
@@ -132,13 +168,34 @@ def test_permanent_refusal_is_reported(make_stack):
     assert stack.mno.stats()["submits"] == 1
 
 
-def test_logs_hold_no_password_number_or_text(stack):
-    stack.send(20, text="the very secret text 5551234", to="+99970001234")
-    wait_for(lambda: len(stack.dlr_events()) >= 20, 20, "events", 0.1)
+def test_logs_hold_no_password_number_or_text(make_stack):
+    """Whatever goes wrong, and at the level that says most."""
+    stack = make_stack(mno_options=["--status-for-dest", "1235=0x0B"], bridge_settings={"LOG_LEVEL": "debug"},
+                       agent_settings={"LOG_LEVEL": "debug"})
+    stack.operator_settings = {stack.ids[0]: {"traceText": True}}
+    stack.start()
+    text = "the very secret text 5551234"
+    stack.send(20, text=text, to="+99970001234")
+    stack.send(1, text=text, to="+99970001235")  # refused
+    stack.send(1, text=text, to="99970001236x")  # invalid
+    stack.send(1, text=text, to="+99970001237", expiresAt=now_iso(-60))
+    stack.send(1, text="the very secret text " * 30, to="+99970001238")
+    stack.client.store(f"smpp.operator.{stack.ids[0]}", b'{"to":"+99970001239","text":"the very secret text')
+    stack.mno.control("mo 99970001240 99970001241 the very secret text")  # refused: no MO_SUBJECT
+    receipt = b"id:99970001242 stat:DELIVRD err:000 text:the very secret text"  # of nobody
+    body = b"\0\1\1" + b"99970001243\0" + b"\1\1" + b"99970001244\0" + bytes([4, 0, 0, 0, 0, 0, 0, 0, 0, len(receipt)]) + receipt
+    stack.mno.control("send " + (struct.pack(">IIII", 16 + len(body), 5, 0, 70000) + body).hex())
+    stack.mno.control("send " + (struct.pack(">IIII", 16 + len(body) - 9, 5, 0, 70001) + body[:-9]).hex())  # cut
+    wait_for(lambda: len(stack.dlr_events()) >= 30, 20, "events", 0.1)
+    metric = stack.bridge.metric
+    wait_for(lambda: metric("smpp_connector_dlr_correlation_not_found_total") and metric("smpp_connector_mo_refused_total"),
+             10, "a stranger's receipt and a message to us", 0.05)
+    stack.bridge.wait_line("a deliver_sm can't be read")
     stack.bridge.stop()
     stack.agent.stop()
     logs = "\n".join(stack.bridge.lines + stack.agent.lines)
-    for secret in ("s3cr3tpw", "very secret", "99970001234", stack.mgmt.token):
+    assert '"debug"' in logs and "a message ends without being sent" in logs
+    for secret in ("s3cr3tpw", "very secret", "7665727920736563726574", "9997000", "5551234", stack.mgmt.token, rights.PASSWORD):
         assert secret not in logs
     for line in logs.splitlines():
         json.loads(line)
