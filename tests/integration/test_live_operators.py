@@ -90,19 +90,29 @@ def test_the_credentials_limit_counts_without_a_rebind(mounted, smsc):
 
 
 def test_a_settings_file_retunes_on_sighup(make_stack, smsc, tmp_path):
-    path = str(tmp_path / "settings")
+    """The file is written under another name that it has elsewhere, which no watch of its directory tells. The bridge
+    looks by itself every 10 s: it can't be that which saw both changes, each within less than half of it."""
+    path, elsewhere = str(tmp_path / "settings"), str(tmp_path / "elsewhere" / "settings")
+    os.mkdir(os.path.dirname(elsewhere))
 
     def write(text):
-        with open(path + ".new", "w", encoding="utf-8") as f:
+        with open(elsewhere, "w", encoding="utf-8") as f:
             f.write(text)
-        os.rename(path + ".new", path)
+
+    def hang_up(says):
+        since = len(stack.bridge.lines)
+        stack.bridge.send_signal(1)
+        stack.bridge.wait_line(says, timeout=4.5, since=since)
     write("WINDOW_SIZE=5\n")
+    os.link(elsewhere, path)
     stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings={"SETTINGS_FILE": path}).start()
     smsc.handlers[SUBMIT_SM] = None
     stack.send(12)
     wait_for(lambda: len(smsc.submits()) == 5, 10, "a window of five")
+    write("WINDOW_SIZE=8\n")
+    hang_up('"setting":"WINDOW_SIZE","from":"5","to":"8"')
     write("WINDOW_SIZE=8\nENQUIRE_LINK_INTERVAL_MS=1000\nENQUIRE_LINK_TIMEOUT_MS=1000\n")
-    stack.bridge.send_signal(1)
+    hang_up('"setting":"ENQUIRE_LINK_INTERVAL_MS"')
     wait_for(lambda: len(smsc.submits()) == 8, 10, "a window of eight")
     wait_for(lambda: smsc.connections[0].count(ENQUIRE_LINK) >= 2, 10, "heartbeats every second")
     assert len(smsc.connections) == 1
