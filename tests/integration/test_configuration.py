@@ -6,6 +6,7 @@ import time
 
 from harness.process import wait_for
 from harness.programs import BUILD, program_environment
+from harness.stack import now_iso
 
 
 def write(path, text):
@@ -142,3 +143,55 @@ def test_pause_and_resume(make_stack):
     assert stack.bridge.ctl("resume", oid).returncode == 0
     stack.wait_acknowledged()
     assert stack.mno.stats()["submits"] == 10
+
+
+def test_all_from_the_environment(make_stack):
+    """OPERATOR_IDS, INTERNAL_SERVICE_TOKEN, MAX_COMMAND_AGE_S, DEADLETTER=off."""
+    stack = make_stack(operators=2, operators_file=False, bridge_settings={
+        "INTERNAL_SERVICE_TOKEN": "test-token-1", "INTERNAL_SERVICE_TOKEN_FILE": None, "MAX_COMMAND_AGE_S": 2,
+        "DEADLETTER": "off"}).start()
+    assert [(r["operatorId"], r["operatorName"], r["state"]) for r in stack.bridge.sessions()] == [
+        (stack.ids[0], "Operator A", "BOUND"), (stack.ids[1], "Operator B", "BOUND")]
+    assert stack.bridge.ctl("pause", stack.ids[1]).returncode == 0
+    old, young = [stack.send(1, operator=1, expiresAt=expires)[0] for expires in (None, now_iso(3600))]
+    bad = stack.send(1, operator=0, to="no number")[0]
+    ends = {(old, "EXPIRED"), (bad, "REJECTED")}
+    wait_for(lambda: {(e["messageId"], e["status"]) for e in stack.dlr_events()} == ends, 20, "too old, and bad", 0.1)
+    wait_for(lambda: stack.unacknowledged(1) == 1, 10, "the young one waits", 0.05)
+    assert stack.mno.stats()["submits"] == 0
+    assert stack.bridge.ctl("resume", stack.ids[1]).returncode == 0
+    wait_for(lambda: any((e["messageId"], e["status"]) == (young, "DELIVERED") for e in stack.dlr_events()), 20, "sent", 0.1)
+    stack.wait_acknowledged()
+    assert stack.client.stream_messages_count("DEAD_LETTERS") == 0
+
+
+def test_dead_letters_that_no_stream_takes(make_stack):
+    """auto: it does without them. on: a command waits until its letter is kept."""
+    stack = make_stack()
+    stack.start_servers()
+    stack.client.api("STREAM.DELETE.DEAD_LETTERS")
+    stack.start_mno()
+    stack.agent.start()
+    stack.bridge = stack.make_bridge().start()
+    stack.bridge.wait_ready()
+    stack.send(1, to="no number")
+    wait_for(lambda: len(stack.dlr_events()) == 1, 20, "reported", 0.1)
+    stack.wait_acknowledged()
+    stack.restart_bridge(DEADLETTER="on")
+    stack.bridge.wait_ready()
+    stack.send(1, to="no number")
+    wait_for(lambda: stack.bridge.metric("smpp_connector_commands_invalid_total") == 1, 10, "it ends", 0.05)
+    assert stack.unacknowledged() == 1
+    stack.client.create_stream("DEAD_LETTERS", ["smpp.deadletter.*"])
+    stack.wait_acknowledged()
+    assert stack.client.stream_messages_count("DEAD_LETTERS") == 1
+
+
+def test_the_time_to_drain(make_stack):
+    """10 s of DRAIN_MS are for settling and unbinding: what is unanswered has the rest of it."""
+    stack = make_stack(mno_options=["--latency-ms", "120000"], agent_settings={"DRAIN_MS": 10500}).start()
+    stack.send(1)
+    wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "it is in flight")
+    stack.agent.send_signal(15)
+    stack.agent.wait_line('"event":"drain_timeout"', timeout=20)  # it would be 25 s by default
+    assert stack.agent.wait(20) == 0
