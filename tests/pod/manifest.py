@@ -8,18 +8,49 @@ import copy
 
 import yaml
 
-# What podman has no word for, by path in the template's spec. What stands in for it is the test's part.
-POD_FIELDS = {
-    "serviceAccountName": "there is no API server",
-    "topologySpreadConstraints": "there is one node",
-    "initContainers": "podman starts them again with restartPolicy Always; the test runs the step apart",
+# What podman 4.3 does as Kubernetes does, by path …
+HONOURED = {
+    "spec": {"containers", "volumes", "shareProcessNamespace", "securityContext"},
+    "spec.securityContext": set(),
+    "spec.volumes": {"name", "configMap", "secret"},
+    "spec.volumes.configMap": {"name", "optional"},
+    "spec.volumes.secret": {"secretName"},
+    "container": {"name", "args", "command", "env", "volumeMounts", "securityContext", "resources"},
+    "container.env": {"name", "value"},
+    "container.volumeMounts": {"name", "mountPath", "readOnly"},
+    "container.securityContext": {"runAsUser", "runAsGroup", "readOnlyRootFilesystem", "allowPrivilegeEscalation",
+                                  "capabilities"},
+    "container.resources": {"limits", "requests"},
+    "container.resources.limits": {"memory", "cpu"},
+    "container.resources.requests": {"memory"},
 }
-CONTAINER_FIELDS = {
-    "livenessProbe": "podman's health timers need systemd; the test asks in its place",
-    "readinessProbe": "the same",
-    "ports": "only with a bridge network; the pod has its own loopback and nothing else",
-    "terminationMessagePolicy": "nobody reads it",
+# … and what it has no word for, passes over in silence, or fails on. What stands in for it is the test's part.
+INSTEAD = {
+    "spec.serviceAccountName": "there is no API server",
+    "spec.automountServiceAccountToken": "there is no API server",
+    "spec.enableServiceLinks": "there are no Services",
+    "spec.topologySpreadConstraints": "there is one node",
+    "spec.initContainers": "podman starts them again with restartPolicy Always; the test runs the step apart",
+    "spec.terminationGracePeriodSeconds": "not taken over; the test counts the seconds",
+    "spec.securityContext.runAsNonRoot": "not asked; the test looks at the users",
+    "spec.securityContext.runAsGroup": "written into each container",
+    "spec.securityContext.fsGroup": "the owner of the tmpfs claims in its place",
+    "spec.securityContext.seccompProfile": "podman's default profile; the test looks that there is one",
+    "spec.volumes.emptyDir": "a tmpfs claim in its place, of the same owner and mode; sizeLimit is not taken for it",
+    "spec.volumes.secret.defaultMode": "podman 4.3 fails on it",
+    "spec.volumes.secret.optional": "podman 4.3 fails on a secret that is not there; the test makes each",
+    "container.image": "the images of this build",
+    "container.imagePullPolicy": "never pulled",
+    "container.env.valueFrom": "its value instead: the pod's name",
+    "container.livenessProbe": "podman's health timers need systemd; the test asks in its place",
+    "container.readinessProbe": "podman's health timers need systemd; the test asks in its place",
+    "container.ports": "only with a bridge network; the pod has its own loopback and nothing else",
+    "container.terminationMessagePolicy": "nobody reads it",
+    "container.resources.requests.cpu": "there is no scheduler",
 }
+# Taken out, since podman complains; the rest of INSTEAD it passes over, or it is replaced below.
+REMOVED = ("spec.serviceAccountName", "spec.topologySpreadConstraints", "spec.initContainers", "container.livenessProbe",
+           "container.readinessProbe", "container.ports", "container.terminationMessagePolicy")
 
 
 def tmpfs_claim(name, uid, gid):
@@ -34,27 +65,32 @@ def tmpfs_claim(name, uid, gid):
 class Converted:
     """`documents` for podman, `dropped` {path: why}, and the containers by name."""
 
-    def __init__(self, rendered, images, secrets, operators):
+    def __init__(self, rendered, images, secrets, operators, redis_over_tls):
         """images: {container: image}; secrets: {name: {file: bytes}}; operators: text of operators.json."""
         self.dropped = {}
         documents = [d for d in yaml.safe_load_all(rendered) if d]
+        for d in documents:
+            if d["kind"] not in ("StatefulSet", "ConfigMap"):
+                self.dropped[d["kind"]] = "Kubernetes' own; podman has only pods"
         stateful_set = self._one(documents, "StatefulSet")
         self.name = stateful_set["metadata"]["name"] + "-0"
-        self._drop_all_but("StatefulSet.spec", stateful_set["spec"], {"template"}, "podman has only pods")
+        for field in set(stateful_set["spec"]) - {"template"}:
+            self.dropped[f"StatefulSet.spec.{field}"] = "podman has only pods"
         template = stateful_set["spec"]["template"]
+        self.dropped["metadata.annotations"] = "for kubectl and Prometheus"
         spec = copy.deepcopy(template["spec"])
+        self._name_what_is_not_done(spec)
         self.init_containers = copy.deepcopy(spec.get("initContainers", []))
-        for field, why in POD_FIELDS.items():
-            if spec.pop(field, None) is not None:
-                self.dropped[f"spec.{field}"] = why
-        self.dropped["spec.terminationGracePeriodSeconds"] = "not taken over; the test counts the seconds"
         self.grace_s = spec["terminationGracePeriodSeconds"]
+        self._remove("spec", spec)
         spec["restartPolicy"] = "Always"  # what a StatefulSet means
+        config = copy.deepcopy(self._one(documents, "ConfigMap", "smpp-connector"))
+        config["data"]["operators.json"] = operators
+        if redis_over_tls:
+            self._use_redis_over_tls(config["data"], spec)
         claims = self._volumes(spec)
         self.containers = {c["name"]: self._container(c, spec, images) for c in spec["containers"]}
         self.init_containers = [self._container(c, spec, images) for c in self.init_containers]
-        config = copy.deepcopy(self._one(documents, "ConfigMap", "smpp-connector"))
-        config["data"]["operators.json"] = operators
         pod = {"apiVersion": "v1", "kind": "Pod",
                "metadata": {"name": self.name, "labels": template["metadata"]["labels"]}, "spec": spec}
         self.documents = claims + [config] + [self._secret(n, files) for n, files in secrets.items()] + [pod]
@@ -64,38 +100,65 @@ class Converted:
         (found,) = [d for d in documents if d["kind"] == kind and name in (None, d["metadata"]["name"])]
         return found
 
-    def _drop_all_but(self, path, mapping, keep, why):
+    def _name(self, path, mapping):
+        """Every field is one that podman honours, or one that is told."""
         for key in mapping:
-            if key not in keep:
-                self.dropped[f"{path}.{key}"] = why
+            if key in HONOURED[path]:
+                continue
+            if f"{path}.{key}" not in INSTEAD:
+                raise ValueError(f"{path}.{key}: what podman does with it is not known to tests/pod/manifest.py")
+            self.dropped[f"{path}.{key}"] = INSTEAD[f"{path}.{key}"]
+
+    def _name_what_is_not_done(self, spec):
+        self._name("spec", spec)
+        self._name("spec.securityContext", spec["securityContext"])
+        for volume in spec["volumes"]:
+            self._name("spec.volumes", volume)
+            for kind in ("configMap", "secret"):
+                self._name(f"spec.volumes.{kind}", volume.get(kind, {}))
+        for container in spec["containers"] + spec.get("initContainers", []):
+            self._name("container", container)
+            self._name("container.securityContext", container["securityContext"])
+            self._name("container.resources", container["resources"])
+            for kind, amounts in container["resources"].items():
+                self._name(f"container.resources.{kind}", amounts)
+            for part in ("env", "volumeMounts"):
+                for entry in container.get(part, []):
+                    self._name(f"container.{part}", entry)
+
+    @staticmethod
+    def _remove(path, mapping):
+        for key in list(mapping):
+            if f"{path}.{key}" in REMOVED:
+                del mapping[key]
+
+    def _use_redis_over_tls(self, data, spec):
+        """What README says of a Redis with a CA of one's own."""
+        data["bridge.env"] = data["bridge.env"].replace("=redis://", "=rediss://")
+        for container in spec["containers"] + self.init_containers:
+            if container["name"] != "session-agent":
+                container["env"].append({"name": "SSL_CERT_FILE", "value": "/run/secrets/tls/ca.crt"})
+        self.dropped["ConfigMap.data.bridge.env"] = "REDIS_URL is rediss://, and SSL_CERT_FILE names its CA"
 
     def _volumes(self, spec):
         claims = []
         uid = {"ipc": 10001, "ctl": 10002}
         for volume in spec["volumes"]:
-            if "emptyDir" in volume:
-                self.dropped[f"spec.volumes.{volume['name']}.emptyDir.medium"] = "a tmpfs claim in its place"
-                self.dropped[f"spec.volumes.{volume['name']}.emptyDir.sizeLimit"] = "not taken for a claim"
-                del volume["emptyDir"]
+            if volume.pop("emptyDir", None) is not None:
                 volume["persistentVolumeClaim"] = {"claimName": volume["name"]}
                 claims.append(tmpfs_claim(volume["name"], uid[volume["name"]], spec["securityContext"]["fsGroup"]))
             elif "secret" in volume:
-                if volume["secret"].pop("defaultMode", None) is not None:
-                    self.dropped[f"spec.volumes.{volume['name']}.secret.defaultMode"] = "podman 4.3 fails on it"
-                volume["secret"]["optional"] = False  # podman 4.3 fails on a secret that is not there
+                volume["secret"].pop("defaultMode", None)
+                volume["secret"]["optional"] = False
         return claims
 
     def _container(self, container, spec, images):
-        for field, why in CONTAINER_FIELDS.items():
-            if container.pop(field, None) is not None:
-                self.dropped[f"container.{field}"] = why
-        self.dropped["container.image, imagePullPolicy"] = "the images of this build, never pulled"
+        self._remove("container", container)
         container["image"] = images[container["name"]]
         container["imagePullPolicy"] = "Never"
         container["securityContext"].setdefault("runAsGroup", spec["securityContext"]["runAsGroup"])
         for entry in container.get("env", []):
             if entry.pop("valueFrom", None):
-                self.dropped["container.env.valueFrom"] = "its value instead: the pod's name"
                 entry["value"] = self.name
         return container
 

@@ -22,6 +22,7 @@ from harness.stack import Stack  # noqa: E402
 from manifest import Converted  # noqa: E402
 
 CLONE_NEWNET = 0x40000000
+REDIS_OVER_TLS = os.environ["POD_DEBIAN"] == "13"  # Debian 12's hiredis has none
 _libc = ctypes.CDLL(None, use_errno=True)
 _home = os.open("/proc/self/ns/net", os.O_RDONLY)
 
@@ -116,18 +117,28 @@ class PodStack(Stack):
         os.makedirs(directory, exist_ok=True)
         super().__init__(directory, **kwargs)
         self.nats = NatsServer(os.path.join(self.directory, "nats"), port=4222)
-        self.redis = RedisServer(os.path.join(self.directory, "redis"), port=6379)
+        self.redis = self.make_redis()
         self.mno = MnoSim(os.path.join(self.directory, "mno"), "--detect-duplicates", "text",
                           *kwargs.get("mno_options", ()), port=2775)
         self.pod = None
         self.network = None
+
+    def make_redis(self):
+        """Over TLS and nothing else, where the images can."""
+        directory, certificates = os.path.join(self.directory, "redis"), os.path.join(self.directory, "mgmt")
+        if not REDIS_OVER_TLS:
+            return RedisServer(directory, port=6379)
+        return RedisServer(directory, port=6379, extra=(
+            "--port", "0", "--tls-port", "6379", "--tls-auth-clients", "no",
+            *(w for k, f in (("cert-file", "server.pem"), ("key-file", "server.key"), ("ca-cert-file", "ca.pem"))
+              for w in (f"--tls-{k}", os.path.join(certificates, f)))))
 
     def make_mgmt(self):
         self.mgmt = OperatorMgmtSim(os.path.join(self.directory, "mgmt"), {
             oid: {"operatorId": oid, "host": "127.0.0.1", "port": 2775, "systemId": f"smsgw{i + 1:04d}",
                   "password": "s3cr3tpw", "tpsLimit": self.tps, "bindMode": "TRANSCEIVER", "backupOperatorId": None}
             for i, oid in enumerate(self.ids)}, "--name", "operator-management-service", port=8443)
-        sim_certificates.make(self.mgmt.directory, ["operator-management-service"])
+        sim_certificates.make(self.mgmt.directory, ["operator-management-service", "redis"])
 
     def secrets(self):
         def file(name):
@@ -146,7 +157,7 @@ class PodStack(Stack):
         self.make_mgmt()
         with open(os.environ["POD_MANIFEST"], encoding="utf-8") as f:
             secrets = self.secrets()
-            self.converted = Converted(f.read(), image_names("1"), secrets, self.operators_text())
+            self.converted = Converted(f.read(), image_names("1"), secrets, self.operators_text(), REDIS_OVER_TLS)
         self.pod = self.converted.name
         self.yaml = os.path.join(self.directory, "pod.yaml")
         with open(self.yaml, "w", encoding="utf-8") as f:

@@ -6,9 +6,11 @@ import subprocess
 import time
 
 import pytest
+import yaml
 
 from harness.process import wait_for
-from pod import connect_as, mounts_of, podman, probe, status_of
+from manifest import Converted
+from pod import REDIS_OVER_TLS, connect_as, mounts_of, podman, probe, status_of
 
 AGENT, BRIDGE = 10001, 10002
 GROUP = 20000
@@ -56,7 +58,17 @@ def test_every_dropped_field_is_named(pod, capsys):
         print("\n    not done by podman, or done otherwise:")
         for path, why in sorted(pod.converted.dropped.items()):
             print(f"      {path}: {why}")
-    assert pod.converted.dropped
+    assert {"spec.securityContext.fsGroup", "spec.volumes.secret.optional", "NetworkPolicy"} <= set(pod.converted.dropped)
+
+
+@pytest.mark.parametrize("where", ["spec", "container"])
+def test_a_field_that_podman_may_ignore_is_noticed(where):
+    with open(os.environ["POD_MANIFEST"], encoding="utf-8") as f:
+        documents = [d for d in yaml.safe_load_all(f) if d]
+    (spec,) = [d["spec"]["template"]["spec"] for d in documents if d["kind"] == "StatefulSet"]
+    {"spec": spec, "container": spec["containers"][0]}[where]["hostname"] = "x"
+    with pytest.raises(ValueError, match=rf"{where}\.hostname"):
+        Converted(yaml.safe_dump_all(documents), {}, {}, "{}", False)
 
 
 @pytest.mark.parametrize("name,uid", [("session-agent", AGENT), ("bridge", BRIDGE)])
@@ -120,6 +132,13 @@ def test_a_peer_of_a_wrong_uid_is_refused(pod):
 
 def test_traffic_flows(pod):
     Load(pod, 400).check()
+
+
+@pytest.mark.skipif(not REDIS_OVER_TLS, reason="the hiredis of these images can't")
+def test_redis_is_asked_over_tls(pod):
+    with pytest.raises((OSError, ValueError)):
+        pod.redis.command("PING")  # it speaks nothing else
+    assert pod.bridge.metric("smpp_connector_redis_connected") == 1
 
 
 def test_bridge_killed_under_load(pod):
