@@ -73,6 +73,7 @@ class NatsCluster:
     SIZE = 3
 
     def __init__(self, directory, binary=None):
+        self.config, self.domain = "", None
         routes = [free_port() for _ in range(self.SIZE)]
         every = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
         self.servers = [
@@ -85,22 +86,31 @@ class NatsCluster:
     def url(self):
         return ",".join(s.url for s in self.servers)
 
+    def connector_url(self):
+        return ",".join(s.connector_url() for s in self.servers)
+
+    @property
+    def lines(self):
+        return [line for s in self.servers for line in s.lines]
+
     def alive(self):
         return any(s.alive() for s in self.servers)
 
     def start(self):
         for s in self.servers:
+            s.config += self.config
             s.write_config()
             Process.start(s)  # none is ready before there is a majority
         for s in self.servers:
             s.wait_line("Server is ready")
-        wait_for(self._has_leader, 30, "the cluster has a leader", 0.1)
+        wait_for(self._places_streams, 30, "all three know each other", 0.1)
         return self
 
-    def _has_leader(self):
+    def _places_streams(self):
         try:
             with self.client() as client:
-                return client.api("INFO", timeout=1)
+                client.create_stream("PROBE", ["probe"], num_replicas=self.SIZE)
+                return client.api("STREAM.DELETE.PROBE")
         except (OSError, NatsError, Deadline):
             return None
 

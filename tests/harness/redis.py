@@ -25,10 +25,9 @@ class RedisServer(Process):
     def url(self):
         return f"redis://127.0.0.1:{self.port}/0"
 
-    @property
-    def connector_url(self):
-        """For the bridge."""
-        return f"redis://{rights.USER}:{rights.PASSWORD}@127.0.0.1:{self.port}/0"
+    def connector_url(self, port=None):
+        """For the bridge; `port`: of something between them."""
+        return f"redis://{rights.USER}:{rights.PASSWORD}@127.0.0.1:{port or self.port}/0"
 
     def start(self):
         since = len(self.lines)

@@ -32,10 +32,11 @@ def nats_rights(streams, mo_subject=None, lease_bucket=None, domain=None):
     return rights
 
 
-def nats_users(**names):
-    """For nats-server's configuration: who says no name may do everything."""
+def nats_users(without=(), **names):
+    """For nats-server's configuration: who says no name may do everything. `without`: subjects taken away."""
     rights = nats_rights(**names)
-    return ('no_auth_user: everything\nauthorization { users: [ { user: everything, password: none }\n'
+    rights["publish"] = [s for s in rights["publish"] if s not in without]
+    return ('\nno_auth_user: everything\nauthorization { users: [ { user: everything, password: none }\n'
             f'  {{ user: {USER}, password: "{PASSWORD}", permissions: {json.dumps(rights)} }} ] }}\n')
 
 

@@ -69,15 +69,21 @@ class Stack:
             json.dump({"operators": rows}, f)
         os.rename(self.operators_path + ".new", self.operators_path)
 
-    def nats_users(self):
+    def nats_users(self, without=()):
         """README's rights, with the names that this stack is configured for."""
         set_to = self.bridge_settings.get
         streams = {set_to("DISPATCH_STREAM", "SMS_DISPATCH"),
                    *(o["dispatchStream"] for o in self.operator_settings.values() if "dispatchStream" in o)}
-        return rights.nats_users(streams=sorted(streams), mo_subject=set_to("MO_SUBJECT"),
+        return rights.nats_users(without, streams=sorted(streams), mo_subject=set_to("MO_SUBJECT"),
                                  lease_bucket=set_to("LEASE_BUCKET", "smpp-leases"), domain=self.nats.domain)
 
+    def deny(self, *subjects):
+        """These may not be published from now on, or all as before."""
+        self.may_be_refused = True
+        self.nats.reload(self.nats_config + self.nats_users(subjects))
+
     def start_servers(self, streams=True):
+        self.nats_config = self.nats.config
         self.nats.config += self.nats_users()
         self.nats.start()
         self.redis.start()
@@ -102,7 +108,7 @@ class Stack:
 
     def make_bridge(self, name="bridge", **more):
         settings = {"IPC_URL": self.agent.ipc_url, "NATS_URL": self.nats.connector_url(),
-                    "REDIS_URL": self.redis.connector_url,
+                    "REDIS_URL": self.redis.connector_url(),
                     "NATS_JS_DOMAIN": self.nats.domain, **self.mgmt.bridge_environment()}
         if self.operators_path:
             self.write_operators()
