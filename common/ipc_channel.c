@@ -20,7 +20,8 @@ enum {
     ACCEPT_RETRY_MS = 1000, /* out of descriptors, most likely */
     REDIAL_MIN_MS = 50,
     REDIAL_MAX_MS = 1000,
-    REFUSAL_LOG_MS = 1000, /* at most one line in this time */
+    PARTIAL_KEEP = 256 * 1024, /* memory beyond it is given back when nothing is in it */
+    REFUSAL_LOG_MS = 1000,     /* at most one line in this time */
 };
 
 struct ipc_channel {
@@ -150,6 +151,8 @@ static void deliver_taken(struct ipc_channel *c)
     } else {
         c->partial.len -= done;
         memmove(c->partial.data, c->partial.data + done, c->partial.len);
+        if (c->partial.len == 0)
+            text_clear(&c->partial, PARTIAL_KEEP);
     }
 }
 

@@ -45,9 +45,8 @@ int ipc_channel_dial(struct loop *loop, const char *url, const struct ipc_channe
                      struct ipc_channel **channel_r, char *error_r, size_t error_size) MUST_CHECK;
 
 /* Queues one message of at most IPC_CHANNEL_MAX_MESSAGE bytes for the current peer; without a peer,
- * or after ipc_channel_drop(), it is dropped. The bytes are copied. What is queued while the system
- * takes the former goes out in one write, so calling this for many small messages is cheap; but
- * each still costs the peer a call of message(). */
+ * or after ipc_channel_drop(), it is dropped. The bytes are copied. Each call is
+ * a write while the system has room, so gather what there is to say. */
 void ipc_channel_send(struct ipc_channel *c, const void *data, size_t len);
 /* Bytes that the system has not taken yet (0 without a peer); a peer that does not read makes them
  * grow without bound, so callers bound what they queue. */

@@ -15,8 +15,8 @@
 
 enum {
     SOCKET_MODE = 0660,
-    READ_SIZE = 128 * 1024,      /* of one read */
-    HIGH_MARK = 4 * 1024 * 1024, /* arrived and not taken: above this nothing more is read */
+    READ_SIZE = 256 * 1024, /* of one read: all that a socket usually holds */
+    KEEP_SIZE = 256 * 1024, /* a buffer that grew beyond it is given back when empty */
 };
 
 struct ipc_endpoint {
@@ -34,20 +34,21 @@ struct ipc_endpoint {
 
 struct ipc_stream {
     nng_stream *nng;
-    nng_aio *recv_aio, *send_aio;
+    nng_aio *recv_aio;
+    nng_aio *try_aio;  /* to send at once */
+    nng_aio *send_aio; /* to send when there is room again */
     ipc_wake *wake;
     void *arg;
-    char *input; /* READ_SIZE bytes; NNG reads into it */
 
     pthread_mutex_t lock; /* of all below */
-    struct text arrived;
+    struct text arrived;  /* NNG reads into it; touched by nobody else while `receiving` */
     bool receiving;
     struct text waiting;   /* to be sent after what is in flight */
-    struct text in_flight; /* NNG sends it; touched by nobody else while `sending` */
+    struct text in_flight; /* touched by nobody else while `sending` */
     size_t sent;           /* of it */
-    bool sending;
-    bool ended;    /* by the peer, an error, or ipc_stream_end() */
-    bool stopping; /* nothing new is started */
+    bool sending;          /* NNG's thread does */
+    bool ended;            /* by the peer, an error, or ipc_stream_end() */
+    bool stopping;         /* nothing new is started */
 };
 
 static void must(int nng_status, const char *what)
@@ -169,55 +170,79 @@ void ipc_endpoint_destroy(struct ipc_endpoint **endpoint)
     *endpoint = NULL;
 }
 
-/* --- the stream on NNG's threads, with its lock held where nothing else is said --- */
+/* --- the stream on either thread, with its lock held where nothing else is said --- */
 
 static void receive(struct ipc_stream *s)
 {
-    s->receiving = !s->ended && !s->stopping && s->arrived.len < HIGH_MARK;
+    s->receiving = !s->ended && !s->stopping;
     if (!s->receiving)
         return;
-    nng_iov iov = {.iov_buf = s->input, .iov_len = READ_SIZE};
+    text_reserve(&s->arrived, READ_SIZE);
+    nng_iov iov = {.iov_buf = s->arrived.data, .iov_len = READ_SIZE};
     nng_aio_set_iov(s->recv_aio, 1, &iov);
     nng_stream_recv(s->nng, s->recv_aio);
 }
 
-/* Without the lock. */
+/* Without the lock, on NNG's thread. The next read begins when this one was taken. */
 static void on_received(void *arg)
 {
     struct ipc_stream *s = arg;
     int status = nng_aio_result(s->recv_aio);
     size_t len = status == 0 ? nng_aio_count(s->recv_aio) : 0;
     pthread_mutex_lock(&s->lock);
-    if (len > 0)
-        text_append(&s->arrived, s->input, len);
-    else
+    s->receiving = false;
+    s->arrived.len = len;
+    if (len == 0)
         s->ended = true;
-    receive(s);
     pthread_mutex_unlock(&s->lock);
     s->wake(s->arg);
 }
 
-static void send_rest(struct ipc_stream *s)
+static void send_rest(struct ipc_stream *s, nng_aio *aio)
 {
     nng_iov iov = {.iov_buf = s->in_flight.data + s->sent, .iov_len = s->in_flight.len - s->sent};
-    nng_aio_set_iov(s->send_aio, 1, &iov);
-    nng_stream_send(s->nng, s->send_aio);
+    nng_aio_set_iov(aio, 1, &iov);
+    nng_stream_send(s->nng, aio);
+}
+
+/* An aio without a callback is done when the call returns, and wakes no thread for it. If it is not
+ * done, the socket is full: it is taken back, unless it was sent meanwhile. */
+static int try_to_send_rest(struct ipc_stream *s)
+{
+    send_rest(s, s->try_aio);
+    nng_aio_cancel(s->try_aio);
+    nng_aio_wait(s->try_aio);
+    int status = nng_aio_result(s->try_aio);
+    if (status == 0)
+        s->sent += nng_aio_count(s->try_aio);
+    return status;
+}
+
+static void send_in_flight(struct ipc_stream *s)
+{
+    int status = 0;
+    while (status == 0 && s->sent < s->in_flight.len)
+        status = try_to_send_rest(s);
+    s->sending = status == NNG_ECANCELED;
+    if (s->sending)
+        send_rest(s, s->send_aio);
+    else if (status != 0)
+        s->ended = true;
 }
 
 static void send_waiting(struct ipc_stream *s)
 {
-    if (s->sending || s->waiting.len == 0 || s->ended || s->stopping)
-        return;
-    struct text empty = s->in_flight;
-    empty.len = 0;
-    s->in_flight = s->waiting;
-    s->waiting = empty;
-    s->sent = 0;
-    s->sending = true;
-    send_rest(s);
+    while (!s->sending && s->waiting.len > 0 && !s->ended && !s->stopping) {
+        text_clear(&s->in_flight, KEEP_SIZE);
+        struct text emptied = s->in_flight;
+        s->in_flight = s->waiting;
+        s->waiting = emptied;
+        s->sent = 0;
+        send_in_flight(s);
+    }
 }
 
-/* Without the lock. */
+/* Without the lock, on NNG's thread. */
 static void on_sent(void *arg)
 {
     struct ipc_stream *s = arg;
@@ -225,17 +250,16 @@ static void on_sent(void *arg)
     size_t len = status == 0 ? nng_aio_count(s->send_aio) : 0;
     pthread_mutex_lock(&s->lock);
     s->sent += len;
+    s->sending = false;
     if (status != 0) {
         s->ended = true;
-        s->sending = false;
-    } else if (s->sent < s->in_flight.len && !s->stopping) {
-        send_rest(s);
-    } else {
-        s->sending = false;
+    } else if (!s->stopping) {
+        send_in_flight(s);
         send_waiting(s);
     }
+    bool ended = s->ended;
     pthread_mutex_unlock(&s->lock);
-    if (status != 0)
+    if (ended)
         s->wake(s->arg);
 }
 
@@ -256,8 +280,8 @@ void ipc_stream_start(struct ipc_stream *s, ipc_wake *wake, void *arg)
 {
     s->wake = wake;
     s->arg = arg;
-    s->input = xmalloc(READ_SIZE);
     must(nng_aio_alloc(&s->recv_aio, on_received, s), "nng_aio_alloc");
+    must(nng_aio_alloc(&s->try_aio, NULL, NULL), "nng_aio_alloc");
     must(nng_aio_alloc(&s->send_aio, on_sent, s), "nng_aio_alloc");
     pthread_mutex_lock(&s->lock);
     receive(s);
@@ -269,8 +293,12 @@ void ipc_stream_send(struct ipc_stream *s, const struct bytes *parts, size_t cou
     pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < count; i++)
         text_append(&s->waiting, (const char *)parts[i].data, parts[i].len);
+    bool ended = s->ended;
     send_waiting(s);
+    ended = s->ended && !ended;
     pthread_mutex_unlock(&s->lock);
+    if (ended)
+        s->wake(s->arg);
 }
 
 size_t ipc_stream_queued(struct ipc_stream *s)
@@ -286,11 +314,12 @@ bool ipc_stream_take(struct ipc_stream *s, struct text *text)
     text->len = 0;
     pthread_mutex_lock(&s->lock);
     bool ended = s->ended;
-    struct text arrived = s->arrived;
-    s->arrived = *text;
-    *text = arrived;
-    if (!s->receiving)
+    if (!s->receiving) {
+        struct text arrived = s->arrived;
+        s->arrived = *text;
+        *text = arrived;
         receive(s);
+    }
     pthread_mutex_unlock(&s->lock);
     return !ended;
 }
@@ -312,6 +341,7 @@ static void stop(struct ipc_stream *s)
     nng_aio_stop(s->recv_aio); /* waits for the callback, which takes the lock */
     nng_aio_stop(s->send_aio);
     nng_aio_free(s->recv_aio);
+    nng_aio_free(s->try_aio);
     nng_aio_free(s->send_aio);
 }
 
@@ -326,7 +356,6 @@ void ipc_stream_destroy(struct ipc_stream **stream)
     text_free(&s->arrived);
     text_free(&s->waiting);
     text_free(&s->in_flight);
-    free(s->input);
     pthread_mutex_destroy(&s->lock);
     free(s);
     *stream = NULL;

@@ -17,8 +17,8 @@ struct ipc_peer {
     int32_t pid;
 };
 
-/* On any thread, never from inside a call of these functions but for ipc_stream_end(): look with
- * ipc_endpoint_take() or ipc_stream_take(). */
+/* On any thread, never from inside a call of these functions but for ipc_stream_send() and
+ * ipc_stream_end(): look with ipc_endpoint_take() or ipc_stream_take(). */
 typedef void ipc_wake(void *arg);
 
 /* --- the endpoint --- */
@@ -44,13 +44,13 @@ void ipc_endpoint_destroy(struct ipc_endpoint **e);
 bool ipc_stream_peer(struct ipc_stream *s, struct ipc_peer *peer_r) MUST_CHECK;
 /* From now on it reads, takes what is sent, and wakes. */
 void ipc_stream_start(struct ipc_stream *s, ipc_wake *wake, void *arg);
-/* Queues a copy of the parts, one after the other, as one piece. What is queued while the system
- * takes the former goes out in one write. */
+/* Sends the parts, one after the other, as one piece. Of what the system has no room for a copy is
+ * queued, and goes out in one write when there is room. */
 void ipc_stream_send(struct ipc_stream *s, const struct bytes *parts, size_t count);
 /* Bytes that the system has not taken yet. */
 size_t ipc_stream_queued(struct ipc_stream *s);
 /* Exchanges *text (its content is lost) for what arrived. False: after that nothing more will come,
- * since the peer closed, an error, or ipc_stream_end(). While 4 MiB wait here nothing is read. */
+ * since the peer closed, an error, or ipc_stream_end(). Nothing is read ahead of it but 256 KiB. */
 bool ipc_stream_take(struct ipc_stream *s, struct text *text) MUST_CHECK;
 /* As if the peer had closed; wakes. */
 void ipc_stream_end(struct ipc_stream *s);

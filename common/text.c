@@ -18,6 +18,14 @@ static char *text_room(struct text *t, size_t len)
     return t->data + t->len;
 }
 
+void text_reserve(struct text *t, size_t len)
+{
+    if (t->size <= len) {
+        t->data = xrealloc(t->data, len + 1);
+        t->size = len + 1;
+    }
+}
+
 void text_append(struct text *t, const char *data, size_t len)
 {
     char *at = text_room(t, len);
@@ -44,6 +52,13 @@ void text_printf(struct text *t, const char *fmt, ...)
     vsnprintf(text_room(t, (size_t)len), (size_t)len + 1, fmt, again);
     va_end(again);
     t->len += (size_t)len;
+}
+
+void text_clear(struct text *t, size_t keep)
+{
+    if (t->size > keep)
+        text_free(t);
+    t->len = 0;
 }
 
 void text_free(struct text *t)

@@ -147,6 +147,20 @@ static void test_both_directions_in_order(void **state)
     assert_true(ipc_channel_idle(agent.channel));
 }
 
+static void test_what_the_system_has_room_for_goes_at_once(void **state)
+{
+    (void)state;
+    start_agent();
+    start_bridge();
+    await_attached();
+    for (unsigned n = 1; n <= 50; n++) {
+        send_numbered(&bridge, n, 1000);
+        assert_true(ipc_channel_idle(bridge.channel));
+    }
+    assert_true(harness_until(loop, &agent.messages, 50, DEADLINE));
+    assert_int_equal(agent.out_of_order, 0);
+}
+
 static void test_sizes_at_the_bounds(void **state)
 {
     (void)state;
@@ -452,7 +466,7 @@ static void test_a_slow_loop_bounds_what_is_taken_in(void **state)
     struct timeval wait = {.tv_sec = 1};
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)), 0);
     unsigned taken = 0;
-    while (taken < COUNT && ipc_peer_write_frame(fd, 512 * 1024, 512 * 1024))
+    while (taken < COUNT && ipc_peer_write_frame(fd, 32 * 1024, 32 * 1024))
         taken++; /* nobody turns the loop */
     assert_in_range(taken, 6, 24);
     assert_true(harness_until(loop, &agent.messages, taken, DEADLINE));
@@ -494,6 +508,7 @@ int main(int argc, char **argv)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_both_directions_in_order),
+        TEST(test_what_the_system_has_room_for_goes_at_once),
         TEST(test_sizes_at_the_bounds),
         TEST(test_socket_and_lock_have_narrow_modes),
         TEST(test_addresses_that_cannot_work),

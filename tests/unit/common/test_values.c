@@ -93,6 +93,16 @@ static void test_text_grows_and_ends_with_nul(void **state)
     }
     assert_string_equal(t.data, expected);
     assert_int_equal(t.len, strlen(expected));
+    text_clear(&t, t.size);
+    assert_int_equal(t.len, 0);
+    assert_true(t.size > strlen(expected));
+    text_clear(&t, t.size - 1);
+    assert_null(t.data);
+    assert_int_equal(t.len + t.size, 0);
+    text_reserve(&t, 10);
+    assert_true(t.size == 11 && t.len == 0);
+    text_append(&t, "0123456789", 10);
+    assert_int_equal(t.size, 11);
     text_free(&t);
     assert_null(t.data);
     assert_int_equal(t.len + t.size, 0);
