@@ -1,9 +1,10 @@
 /*
  * Turns libuv's phases into the order this project relies on: I/O, then due timers, then hooks.
  *
- * libuv runs: its own timers, pending writes, prepare, poll (I/O), check, close callbacks. Our
- * timers and hooks run in check. prepare flushes what pending writes and the close callbacks of
- * the former turn scheduled, then arms the one uv_timer, which does nothing but end the poll.
+ * libuv runs: its own timers, pending writes, prepare, poll (I/O), check, close callbacks. Posts,
+ * our timers and hooks run in check. prepare flushes what pending writes and the close callbacks of
+ * the former turn scheduled, then arms the one uv_timer, which does nothing but end the poll; so
+ * does the uv_async, which a post needs only between prepare and check.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -40,10 +41,11 @@ struct loop {
     mono_t batch_now; /* what counts as due in the batch that runs */
 
     struct hook_list hooks;       /* for the end of this turn */
-    struct hook_list later_hooks; /* scheduled by hooks: for the end of the next */
+    struct hook_list later_hooks; /* scheduled by hooks, having run: for the end of the next */
     bool hooks_running;
 
     bool turning;
+    uint64_t turn;   /* number */
     int max_wait_ms; /* of loop_turn(); negative: none */
     mono_t now;
     uint64_t now_stamp; /* uv_now() when `now` was read; poll moves it on */
@@ -52,7 +54,8 @@ struct loop {
     uint64_t worst_turn_ms;
 
     pthread_mutex_t lock;
-    struct post_queue queue; /* under the lock */
+    struct post_queue queue; /* under the lock, and so is: */
+    bool needs_wake;         /* it waits, or is about to, and nobody has woken it */
     struct post_queue spare; /* the loop thread's: what it runs */
 };
 
@@ -87,6 +90,8 @@ void timer_init(struct timer *t, struct loop *loop, void (*fn)(void *arg), void 
 void timer_start_at(struct timer *t, mono_t due)
 {
     struct loop *loop = t->loop;
+    if (t->heap_index && t->due.ns == due.ns)
+        return;
     timer_stop(t);
     /* One that is started already due by a timer waits for the next turn: I/O must not starve. */
     if (loop->timers_running && mono_reached(loop->batch_now, due))
@@ -124,9 +129,9 @@ static void loop_run_timers(struct loop *loop)
 }
 
 /* How long the poll may wait: rounded up to libuv's milliseconds, so that no timer is early. */
-static int64_t loop_wait_ms(const struct loop *loop)
+static int64_t loop_wait_ms(const struct loop *loop, bool has_posts)
 {
-    if (loop->later_hooks.first)
+    if (loop->later_hooks.first || has_posts)
         return 0;
     int64_t wait = loop->max_wait_ms;
     const struct timer *t = timer_heap_first(&loop->timers);
@@ -142,9 +147,9 @@ static void loop_on_wake(uv_timer_t *wake)
     (void)wake; /* it has ended the poll, and that is all */
 }
 
-static void loop_arm_wake(struct loop *loop)
+static void loop_arm_wake(struct loop *loop, bool has_posts)
 {
-    int64_t wait = loop_wait_ms(loop);
+    int64_t wait = loop_wait_ms(loop, has_posts);
     if (wait < 0)
         uv_timer_stop(&loop->wake);
     else
@@ -184,7 +189,8 @@ void loop_at_turn_end(struct loop *loop, struct loop_hook *hook)
     if (hook->scheduled)
         return;
     hook->scheduled = true;
-    hooks_append(loop->hooks_running ? &loop->later_hooks : &loop->hooks, hook);
+    bool later = loop->hooks_running && hook->turn == loop->turn;
+    hooks_append(later ? &loop->later_hooks : &loop->hooks, hook);
 }
 
 void loop_cancel_hook(struct loop *loop, struct loop_hook *hook)
@@ -203,6 +209,7 @@ static void loop_run_hooks(struct loop *loop)
         struct loop_hook *hook = loop->hooks.first;
         hooks_remove(&loop->hooks, hook);
         hook->scheduled = false;
+        hook->turn = loop->turn;
         hook->fn(hook->arg);
     }
     loop->hooks_running = false;
@@ -224,14 +231,14 @@ void loop_post(struct loop *loop, void (*fn)(void *arg), void *arg)
 {
     pthread_mutex_lock(&loop->lock);
     struct post_queue *q = &loop->queue;
-    bool was_empty = q->count == 0;
     if (q->count == q->size) {
         q->size = q->size ? q->size * 2 : 64;
         q->items = xrealloc(q->items, q->size * sizeof(struct post));
     }
     q->items[q->count++] = (struct post){fn, arg};
-    if (was_empty && uv_async_send(&loop->posted) != 0)
+    if (loop->needs_wake && uv_async_send(&loop->posted) != 0)
         panic("uv_async_send failed");
+    loop->needs_wake = false;
     pthread_mutex_unlock(&loop->lock);
 }
 
@@ -240,6 +247,7 @@ static bool loop_run_posts(struct loop *loop)
     pthread_mutex_lock(&loop->lock);
     struct post_queue batch = loop->queue;
     loop->queue = loop->spare;
+    loop->needs_wake = false;
     pthread_mutex_unlock(&loop->lock);
 
     for (size_t i = 0; i < batch.count; i++)
@@ -250,9 +258,19 @@ static bool loop_run_posts(struct loop *loop)
     return ran;
 }
 
+/* False: from now on a post wakes the loop. */
+static bool loop_has_posts(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->lock);
+    bool has_posts = loop->queue.count > 0;
+    loop->needs_wake = !has_posts;
+    pthread_mutex_unlock(&loop->lock);
+    return has_posts;
+}
+
 static void loop_on_posted(uv_async_t *posted)
 {
-    loop_run_posts(posted->data);
+    (void)posted; /* it has ended the poll, and that is all */
 }
 
 /* --- the turn --- */
@@ -278,7 +296,7 @@ static void loop_on_prepare(uv_prepare_t *prepare)
     uv_update_time(&loop->uv);
     loop_measure_turn(loop);
     loop_read_clock(loop);
-    loop_arm_wake(loop);
+    loop_arm_wake(loop, loop_has_posts(loop));
 }
 
 static void loop_on_check(uv_check_t *check)
@@ -286,6 +304,8 @@ static void loop_on_check(uv_check_t *check)
     struct loop *loop = check->data;
     loop->work_began = uv_now(&loop->uv);
     loop_read_clock(loop);
+    loop->turn++;
+    loop_run_posts(loop);
     loop_run_timers(loop);
     loop_take_later_hooks(loop);
     loop_run_hooks(loop);
@@ -305,7 +325,7 @@ struct loop *loop_create(void)
     must(uv_check_init(&loop->uv, &loop->check), "uv_check_init");
     must(uv_timer_init(&loop->uv, &loop->wake), "uv_timer_init");
     must(uv_async_init(&loop->uv, &loop->posted, loop_on_posted), "uv_async_init");
-    loop->prepare.data = loop->check.data = loop->posted.data = loop;
+    loop->prepare.data = loop->check.data = loop;
     must(uv_prepare_start(&loop->prepare, loop_on_prepare), "uv_prepare_start");
     must(uv_check_start(&loop->check, loop_on_check), "uv_check_start");
     if (pthread_mutex_init(&loop->lock, NULL) != 0)
@@ -313,6 +333,7 @@ struct loop *loop_create(void)
     hooks_init(&loop->hooks);
     hooks_init(&loop->later_hooks);
     loop->max_wait_ms = -1;
+    loop->turn = 1; /* a new hook has run in none */
     loop_read_clock(loop);
     return loop;
 }

@@ -2,9 +2,9 @@
  * The one event loop of a process (libuv). All state is touched on its thread only; other threads
  * may call loop_post() and nothing else.
  *
- * A turn is: I/O callbacks and posts, then the timers that are due, then the turn-end hooks. Timers
- * run after the I/O of the same turn on purpose: after a pause of the process libuv would run its
- * own timers first and a time-out would be believed although the answer lies in the socket.
+ * A turn is: I/O callbacks, then posts, then the timers that are due, then the turn-end hooks.
+ * Timers run after the I/O of the same turn on purpose: after a pause of the process libuv would
+ * run its own timers first and a time-out would be believed although the answer lies in the socket.
  */
 #ifndef COMMON_LOOP_H
 #define COMMON_LOOP_H
@@ -34,17 +34,18 @@ mono_t loop_last_turn(const struct loop *loop);
 /* The longest turn since this was last asked: what an event may have had to wait for the loop. */
 int64_t loop_take_worst_turn_ms(struct loop *loop);
 
-/* Any thread: `fn(arg)` runs on the loop's thread in order of posting. Wakes the loop once a burst.
- */
+/* Any thread: `fn(arg)` runs on the loop's thread in order of posting. Wakes the loop once a burst,
+ * and not at all while it is awake. */
 void loop_post(struct loop *loop, void (*fn)(void *arg), void *arg);
 
-/* A hook runs once at the end of the turn in which it was scheduled (or of the next when scheduled
- * by another hook). Embedded by its owner; scheduling twice in a turn is once; cancel before
- * freeing. */
+/* A hook runs once at the end of the turn in which it was scheduled (or of the next when a hook
+ * schedules one that has run). Embedded by its owner; scheduling twice in a turn is once; cancel
+ * before freeing. */
 struct loop_hook {
     void (*fn)(void *arg);
     void *arg;
     struct loop_hook *next;
+    uint64_t turn; /* it ran last */
     bool scheduled;
 };
 void loop_at_turn_end(struct loop *loop, struct loop_hook *hook);

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <unistd.h>
 #include <uv.h>
@@ -65,7 +66,8 @@ static void test_timers_fire_in_order_of_their_due_times(void **state)
     assert_false(timer_is_active(&timers[1]));
     timer_stop(&timers[7]);
     timer_stop(&timers[7]);
-    timer_start_ms(&timers[2], 0); /* restarted: earlier than it was */
+    timer_start_ms(&timers[6], 25); /* as it was */
+    timer_start_ms(&timers[2], 0);  /* restarted: earlier than it was */
     at(100);
     loop_turn(loop, 0);
     assert_string_equal(order, "bedcagf");
@@ -287,6 +289,31 @@ static void test_hooks_can_be_cancelled_in_any_place(void **state)
     }
 }
 
+static struct loop_hook ran_hook, new_hook;
+
+static void schedule_both(void *arg)
+{
+    note(arg);
+    loop_at_turn_end(loop, &ran_hook);
+    loop_at_turn_end(loop, &new_hook);
+}
+
+static void test_a_hook_schedules_one_that_has_not_run_for_the_same_turn(void **state)
+{
+    (void)state;
+    static char r[] = "r", s[] = "s", n[] = "n";
+    struct loop_hook scheduler = {.fn = schedule_both, .arg = s};
+    ran_hook = (struct loop_hook){.fn = note, .arg = r};
+    new_hook = (struct loop_hook){.fn = note, .arg = n};
+    for (unsigned round = 0; round < 2; round++) {
+        order[0] = 0;
+        loop_at_turn_end(loop, &ran_hook);
+        loop_at_turn_end(loop, &scheduler);
+        loop_turn(loop, 60000);
+        assert_string_equal(order, "rsnr");
+    }
+}
+
 static struct loop_hook close_hook;
 
 static void closed(uv_handle_t *handle)
@@ -309,6 +336,65 @@ static void test_a_hook_of_a_close_callback_runs_before_the_loop_waits(void **st
 }
 
 /* --- posts --- */
+
+static unsigned wakes;
+
+/* In the place of libuv's, which it calls. */
+int uv_async_send(uv_async_t *async)
+{
+    int (*real)(uv_async_t *) = NULL;
+    void *found = dlsym(RTLD_NEXT, "uv_async_send");
+    memcpy(&real, &found, sizeof(real));
+    wakes++;
+    return real(async);
+}
+
+static char post_letter[] = "p";
+
+static void post_one(void *arg)
+{
+    (void)arg;
+    loop_post(loop, note, post_letter);
+}
+
+static void post_while_polling(uv_poll_t *poll, int status, int events)
+{
+    readable(poll, status, events);
+    post_one(NULL);
+    post_one(NULL);
+}
+
+static void test_posts_wake_only_a_loop_that_waits_and_once(void **state)
+{
+    (void)state;
+    struct timer timer;
+    int ends[2];
+    uv_poll_t poll = {.data = &ends[0]};
+    wakes = 0;
+    for (unsigned i = 0; i < 3; i++)
+        post_one(NULL);
+    loop_turn(loop, 60000);
+    assert_string_equal(order, "ppp");
+
+    timer_init(&timer, loop, post_one, NULL);
+    timer_start_ms(&timer, 0);
+    loop_turn(loop, 60000);
+    loop_turn(loop, 60000); /* the timer's post came when the loop had run what was there */
+    assert_string_equal(order, "pppp");
+    assert_int_equal(wakes, 0);
+
+    assert_int_equal(pipe(ends), 0);
+    uv_poll_init(loop_uv(loop), &poll, ends[0]);
+    uv_poll_start(&poll, UV_READABLE, post_while_polling);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    loop_turn(loop, 60000);
+    assert_string_equal(order, "ppppipp");
+    assert_int_equal(wakes, 1);
+    uv_close((uv_handle_t *)&poll, NULL);
+    loop_turn(loop, 0);
+    close(ends[0]);
+    close(ends[1]);
+}
 
 enum { POSTERS = 4, POSTS = 5000 };
 
@@ -416,8 +502,10 @@ int main(void)
         TEST(test_many_timers_against_a_model),
         TEST(test_input_comes_before_timers_and_hooks_come_last),
         TEST(test_a_hook_that_schedules_itself_runs_once_a_turn),
+        TEST(test_a_hook_schedules_one_that_has_not_run_for_the_same_turn),
         TEST(test_hooks_can_be_cancelled_in_any_place),
         TEST(test_a_hook_of_a_close_callback_runs_before_the_loop_waits),
+        TEST(test_posts_wake_only_a_loop_that_waits_and_once),
         TEST(test_posts_of_threads_arrive_once_and_in_order),
         TEST(test_what_is_posted_last_runs_when_the_loop_is_destroyed),
         TEST(test_running_until_stopped_and_the_time_of_the_turn),
