@@ -8,9 +8,9 @@ from harness.ipc import now_ms
 from harness.netns import Cable, NameServer
 from harness.process import wait_for
 from harness.programs import Agent
-from harness.smsc import SUBMIT_SM, Smsc
+from harness.smsc import BIND_TRANSCEIVER, SUBMIT_SM, Smsc
 
-IDLE, BUSY, SPARED = operator_id(1), operator_id(2), operator_id(3)
+IDLE, BUSY, SPARED, HELD = [operator_id(n) for n in range(1, 5)]
 BOUND, UNBOUND = 3, 4
 
 
@@ -24,18 +24,21 @@ def cable():
 
 
 def test_half_open_is_found_within_40_seconds_and_costs_only_itself(cable, tmp_path):
-    """With the contract's own timers: enquire_link every 30 s, 10 s for its answer."""
+    """With the contract's own timers: enquire_link every 30 s, 10 s for its answer. Meanwhile the session of a fourth
+    operator, which its MNO has not noticed the end of, is waited for: 30 s."""
     with cable.peers_sockets():
         mnos = {oid: Smsc(host=cable.PEER) for oid in (IDLE, BUSY, SPARED)}
+        holder, holding = Smsc(host=cable.PEER), [0x05]
     agent = Agent(tmp_path / "agent")
     agent.argv = cable.inside(agent.argv)
     agent.start()
     bridge = FakeBridge(agent.ipc_url)
     try:
-        for oid, mno in mnos.items():
+        holder.handlers[BIND_TRANSCEIVER] = lambda c, p: holder.answer(c, p, holding.pop() if holding else 0)
+        for oid, mno in (*mnos.items(), (HELD, holder)):
             bridge.credentials[oid] = {"host": cable.PEER, "port": mno.port}
         bridge.attach()
-        bridge.declare(*[(oid, {}) for oid in mnos])
+        bridge.declare(*[(oid, {}) for oid in (*mnos, HELD)])
         for oid in mnos:
             bridge.send("PACE", operator_id=oid, per_second=1000)
             bridge.session_state(oid, BOUND)
@@ -52,6 +55,9 @@ def test_half_open_is_found_within_40_seconds_and_costs_only_itself(cable, tmp_p
         assert not bridge.all("HEALTH", operator_id=SPARED, status=2) and len(mnos[SPARED].connections) == 1
         assert bridge.outcome(bridge.submit(SPARED))["kind"] == ACCEPTED
         assert len(mnos[BUSY].connections) == 1, "nothing gets through"
+        assert bridge.session_state(HELD, BOUND)["refused_status"] == 0x05
+        (_, _, refused_at), (_, _, bound_at) = holder.binds()
+        assert bound_at - refused_at >= 30
         cable.mend()
         for oid in (IDLE, BUSY):
             bridge.wait("HEALTH", operator_id=oid, status=1, count=2, timeout=20)
@@ -60,7 +66,7 @@ def test_half_open_is_found_within_40_seconds_and_costs_only_itself(cable, tmp_p
     finally:
         bridge.die()
         agent.kill()
-        for mno in mnos.values():
+        for mno in (*mnos.values(), holder):
             mno.close()
 
 

@@ -116,3 +116,23 @@ def test_a_settings_file_retunes_on_sighup(make_stack, smsc, tmp_path):
     wait_for(lambda: len(smsc.submits()) == 8, 10, "a window of eight")
     wait_for(lambda: smsc.connections[0].count(ENQUIRE_LINK) >= 2, 10, "heartbeats every second")
     assert len(smsc.connections) == 1
+
+
+def test_a_settings_file_retunes_when_it_changes(make_stack, smsc, tmp_path):
+    """Of both programs, each from a ConfigMap of its own."""
+    files = ConfigMap(str(tmp_path / "bridge"), "settings").publish("WINDOW_SIZE=5\n")
+    agents = ConfigMap(str(tmp_path / "agent-config"), "settings").publish("IPC_PEER_UIDS=\n")
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings={"SETTINGS_FILE": files.path},
+                       agent_settings={"SETTINGS_FILE": agents.path}).start()
+    smsc.handlers[SUBMIT_SM] = None
+    stack.send(12)
+    wait_for(lambda: len(smsc.submits()) == 5, 10, "a window of five")
+    files.publish("WINDOW_SIZE=8\nENQUIRE_LINK_INTERVAL_MS=2000\nENQUIRE_LINK_TIMEOUT_MS=2000\n")
+    wait_for(lambda: len(smsc.submits()) == 8, 25, "a window of eight")
+    wait_for(lambda: smsc.connections[0].count(ENQUIRE_LINK) >= 2, 15, "heartbeats every second")
+    agents.publish("LOG_LEVEL=nonsense\n")
+    stack.agent.wait_line("LOG_LEVEL", timeout=25)
+    files.publish("WINDOW_SIZE=10\n")
+    stack.bridge.send_signal(1)
+    wait_for(lambda: len(smsc.submits()) == 10, 5, "a window of ten, at once")
+    assert len(smsc.connections) == 1

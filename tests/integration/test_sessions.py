@@ -69,6 +69,19 @@ def test_bind_mode_of_the_credentials(scripted, smsc, mode, command):
     assert row(stack)["bindMode"] == mode
 
 
+def test_another_bind_mode_applies_at_the_next_bind(scripted, smsc):
+    stack = scripted()
+    for mode, command in (("TRANSMITTER", BIND_TRANSMITTER), ("RECEIVER", BIND_RECEIVER),
+                          ("TRANSCEIVER", BIND_TRANSCEIVER)):
+        c = smsc.wait_bound()
+        stack.mgmt.change(stack.ids[0], bindMode=mode)
+        c.close()
+        wait_for(lambda: [(r["bindMode"], r["state"]) for r in stack.bridge.sessions()] == [(mode, "BOUND")], 15,
+                 f"bound as {mode}, and no other row is left")
+        assert smsc.binds()[-1][1] == command
+    assert len(smsc.binds()) == 4
+
+
 def test_parallel_binds_share_the_work(scripted, smsc):
     stack = scripted(bridge_settings={"BINDS": 3})
     wait_for(lambda: sum(1 for c in smsc.connections if c.bound_as) == 3, 10, "three binds")
@@ -93,12 +106,20 @@ def test_wrong_password_is_tried_slowly_and_told_once(scripted, smsc):
 
 
 def test_wrong_password_is_tried_at_once_when_the_credentials_change(scripted, smsc):
+    """And not when they are looked at and have not changed: those of the second operator."""
     smsc.handlers[BIND_TRANSCEIVER] = lambda c, p: smsc.answer(
         c, p, status=0 if b"newpass" in p.body else 0x0E)
-    stack = scripted(ready=False, bridge_settings={"AUTH_RETRY_MIN_MS": 600000})
-    wait_for(lambda: len(smsc.binds()) == 1, 10, "the first try")
+    stack = scripted(ready=False, operators=2, bridge_settings={"AUTH_RETRY_MIN_MS": 600000})
+    wait_for(lambda: len(smsc.binds()) == 2, 10, "the first tries")
     stack.mgmt.change(stack.ids[0], password="newpass")
-    wait_state(stack, "BOUND", timeout=75)
+
+    def looks(n):
+        return sum(f'"operatorId":"{stack.ids[n]}"' in line for line in stack.mgmt.lines)
+    wait_for(lambda: looks(0) >= 2 and looks(1) >= 2, 75, "both are looked at", 0.1)
+    wait_for(lambda: {r["operatorId"]: r["state"] for r in stack.bridge.sessions()} == {
+        stack.ids[0]: "BOUND", stack.ids[1]: "DISCONNECTED"}, 10, "one is bound")
+    binds = [p.body.split(b"\0")[0] for c in smsc.connections for p in c.received if p.command == BIND_TRANSCEIVER]
+    assert sorted(binds) == [b"smsgw0001", b"smsgw0001", b"smsgw0002"]
 
 
 def test_transient_refusals_back_off(scripted, smsc):
