@@ -44,6 +44,9 @@ class Capture:
     def submit_times(self):
         """Seconds; a submit_sm counts when its last octet was sent."""
         self.stop()
+        return self.times_so_far()
+
+    def times_so_far(self):
         flows, times = {}, []
         for t, flow, seq, data in _segments(self.path):
             reader = flows.get(flow)
@@ -56,14 +59,16 @@ class Capture:
 
 
 class _Flow:
-    """One direction of a connection, back to PDUs. Loopback keeps the order; repeats are skipped."""
+    """One direction of a connection from its first octet, back to PDUs. Loopback keeps the order; repeats are skipped,
+    and what is missing is an error of the capture."""
 
     def __init__(self, seq):
         self.next, self.rest = seq, b""
 
     def feed(self, seq, data):
         skip = (self.next - seq) & 0xFFFFFFFF
-        if skip >= 0x80000000 or skip >= len(data):
+        assert skip < 0x80000000, "the capture lacks octets"
+        if skip >= len(data):
             return
         self.rest += data[skip:]
         self.next = (self.next + len(data) - skip) & 0xFFFFFFFF
@@ -86,6 +91,8 @@ def _segments(path):
         s, part, length, _ = struct.unpack_from("<IIII", raw, at)
         packet = raw[at + 16:at + 16 + length]
         at += 16 + length
+        if at > len(raw):  # it is being written
+            return
         if len(packet) < ETHERNET + 40 or struct.unpack_from(">H", packet, 12)[0] != IPV4:
             continue
         ip = packet[ETHERNET:]

@@ -1,8 +1,4 @@
-"""Instances lend each other what they don't need of the limit; the MNO never gets more than it.
-
-The witness is a capture on loopback with the kernel's time stamps, where there may be one; else the
-agents' own count of their writes.
-"""
+"""Instances lend each other what they don't need of the limit; the MNO never gets more than it."""
 import os
 import shutil
 import subprocess
@@ -10,35 +6,16 @@ import time
 
 import pytest
 
-from harness import capture
 from harness.instances import Pods
 from harness.process import wait_for
 from harness.redis import RedisServer
+from harness.witness import Witness
 
 LIMIT = 100
 
 
-class Witness:
-    """What the MNO was sent, and how much of what was there could not be used in time."""
-
-    def __init__(self, pods):
-        self.pods = pods
-        stack = pods.stack
-        self.capture = None
-        if capture.available():
-            self.capture = capture.Capture(os.path.join(stack.directory, "mno.pcap"), [stack.mno.port])
-            self.capture.__enter__()
-
-    def check(self):
-        """At most the limit in any second; the times, empty without a capture."""
-        peaks = [pod.bridge.metric("smpp_connector_tps_peak") for pod in self.pods.all if pod.bridge.alive()]
-        assert max(peaks) <= LIMIT
-        if self.capture is None:
-            return []
-        times = self.capture.submit_times()
-        assert len(times) > LIMIT
-        assert capture.most_in_window(times) <= LIMIT
-        return times
+def witness_of(pods):
+    return Witness(pods.stack, lambda: [pod.bridge for pod in pods.all], LIMIT)
 
 
 @pytest.fixture
@@ -77,7 +54,7 @@ def wait_leasing(pods, timeout=15.0):
 
 def test_the_busy_one_gets_what_the_idle_one_leaves(pods):
     pods = pods()
-    witness = Witness(pods)
+    witness = witness_of(pods)
     pods.stack.send(LIMIT * 14 + 100)
     wait_leasing(pods)
     began, lost = time.time(), pods.all[0].bridge.metric("smpp_connector_tps_leases_lost_total")
@@ -101,7 +78,7 @@ def test_the_busy_one_gets_what_the_idle_one_leaves(pods):
 
 def test_the_idle_one_has_its_part_when_it_needs_it(pods):
     pods = pods()
-    witness = Witness(pods)
+    witness = witness_of(pods)
     pods.stack.send(LIMIT * 25)
     wait_leasing(pods)
     idle = pods.all[1]
@@ -177,7 +154,7 @@ FAULTS = [redis_killed, redis_frozen, redis_emptied, redis_failed_over, bridges_
 def test_never_above_the_limit_through_faults(pods):
     """One after the other, under one capture; after each, tokens are leased again."""
     pods = pods()
-    witness = Witness(pods)
+    witness = witness_of(pods)
     pods.stack.send(LIMIT * 90)
     wait_leasing(pods)
     for fault in FAULTS:
@@ -188,7 +165,7 @@ def test_never_above_the_limit_through_faults(pods):
 
 def test_instances_come_and_go_under_load(pods):
     pods = pods(count=3, idle=(1, 2))
-    witness = Witness(pods)
+    witness = witness_of(pods)
     pods.stack.send(LIMIT * 60)
     wait_leasing(pods)
     last = pods.all[2]
@@ -255,7 +232,7 @@ def test_the_clock_of_redis_is_stepped(make_stack, tmp_path):
         step(3600 * 10 ** 6)
         assert int(stack.redis.command("TIME")[0]) >= before + 3600
         step(0)
-        witness = Witness(pods)
+        witness = witness_of(pods)
         stack.send(LIMIT * 60)
         wait_leasing(pods, 25)
         for us in (-3600 * 10 ** 6, -3600 * 10 ** 6 + 1150000, 0, 50000, 0):
