@@ -6,6 +6,7 @@
  * goes on with what it was told last: a bridge that restarts without Redis changes nothing, unless
  * that is more than the contract allows.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,6 +53,7 @@ struct tps {
     struct agent_link *link;
     struct operators *operators;
     char instance_id[TPS_SHARE_ID_SIZE];
+    char registered_as[TPS_SHARE_ID_SIZE]; /* the same, unless another process has it too */
     char run_id[128];
     bool connected;
     mono_t distrust_until;
@@ -69,6 +71,7 @@ struct tps *tps_create(struct loop *loop, struct redis *redis, struct agent_link
     tps->operators = operators;
     tps->leases = tps_leases_create(loop, redis, link);
     str_copy(tps->instance_id, sizeof(tps->instance_id), instance_id, strlen(instance_id));
+    memcpy(tps->registered_as, tps->instance_id, sizeof(tps->registered_as));
     return tps;
 }
 
@@ -174,6 +177,31 @@ static void schedule(struct tps_operator *t, int64_t ms)
     timer_start_ms(&t->timer, ms < TICK_MS ? ms : TICK_MS);
 }
 
+static void start_share(struct tps_operator *t)
+{
+    t->announced = 0;
+    t->withdrawn = false;
+    tps_share_init(&t->share, t->tps->registered_as, random_u64() >> 1);
+}
+
+/* The part stays with the other process; ours is that of one more instance. */
+static void leave_name_to_other(struct tps_operator *t)
+{
+    enum { KEPT = TPS_SHARE_ID_SIZE - 10 };
+    struct tps *tps = t->tps;
+    if (strcmp(t->share.own_id, tps->registered_as) == 0) {
+        snprintf(tps->registered_as, sizeof(tps->registered_as), "%.*s~%08x", KEPT,
+                 tps->instance_id, random_u32());
+        log_warn("another process has the same INSTANCE_ID and shares limits under it: give each "
+                 "its own",
+                 LOG_STR("instanceId", tps->instance_id),
+                 LOG_STR("registeredAs", tps->registered_as));
+    }
+    t->share.in_force = 0;
+    apply(t);
+    start_share(t);
+}
+
 static void on_renewed(void *arg, const struct redis_reply *reply)
 {
     struct tps_operator *t = arg;
@@ -192,6 +220,10 @@ static void on_renewed(void *arg, const struct redis_reply *reply)
     }
     if (t->withdrawn)
         return;
+    if (tps_share_is_doubled(share, answer->own_beat)) {
+        leave_name_to_other(t);
+        return;
+    }
     uint32_t in_force = share->in_force;
     tps_share_renewed(share, loop_now(t->tps->loop), t->sent_at, t->announced, answer->own_count,
                       answer->others, answer->count);
@@ -242,13 +274,6 @@ static void say_good_bye(struct tps_operator *t)
                                             loop_now(tps->loop), NULL, NULL))
         log_debug("no good-bye to those that share the limit",
                   LOG_STR("operatorId", t->op->id_text));
-}
-
-static void start_share(struct tps_operator *t)
-{
-    t->announced = 0;
-    t->withdrawn = false;
-    tps_share_init(&t->share, t->tps->instance_id, random_u64() >> 1);
 }
 
 /* Others can use what an instance without a session can't. Its agent is told to send nothing before

@@ -158,8 +158,10 @@ struct tps_renewal_answer *tps_renewal_read(struct tps_renewal *r, const struct 
     }
     if (!str_parse_i64(reply->elements[0].text, reply->elements[0].len, 0, INT64_MAX, &now))
         return NULL;
-    if (read_member(&reply->elements[1], now, &own) && !own.gone)
+    if (read_member(&reply->elements[1], now, &own) && !own.gone) {
         answer->own_count = own.count;
+        answer->own_beat = own.beat;
+    }
     for (size_t i = 2; i + 1 < reply->count && answer->count < ARRAY_LEN(answer->others); i += 2) {
         struct tps_share_member *m = &answer->others[answer->count];
         const struct redis_reply *id = &reply->elements[i];

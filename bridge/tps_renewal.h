@@ -17,6 +17,7 @@ struct tps_renewal_entry {
 
 struct tps_renewal_answer {
     uint32_t own_count; /* what we had announced before; 0: nothing that still holds */
+    uint64_t own_beat;  /* of that */
     struct tps_share_member others[TPS_SHARE_MAX_OTHERS + 1]; /* one more than can be told apart */
     size_t count;
 };

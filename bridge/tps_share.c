@@ -15,7 +15,7 @@ static uint32_t hash(const char *id)
 
 void tps_share_init(struct tps_share *s, const char *own_id, uint64_t first_beat)
 {
-    *s = (struct tps_share){.beat = first_beat};
+    *s = (struct tps_share){.beat = first_beat, .first_beat = first_beat};
     str_copy(s->own_id, sizeof(s->own_id), own_id, strlen(own_id));
     s->set = hash(s->own_id);
 }
@@ -155,6 +155,7 @@ void tps_share_redis_is_new(struct tps_share *s, mono_t now)
 {
     s->agreed_at.ns = s->uniform_at.ns = 0;
     s->wait_until = mono_add_ms(now, TPS_SHARE_FRESH_MS);
+    s->may_be_old = true;
 }
 
 int64_t tps_share_left_ms(const struct tps_share_member *m, mono_t now)
@@ -185,6 +186,14 @@ void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t an
     if (announced == n && may_take_more(s, now))
         s->in_force = n;
     note_since(&s->uniform_at, is_uniform(s), now);
+}
+
+bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat)
+{
+    bool is_ours = !own_beat || (own_beat >= s->first_beat && own_beat <= s->beat);
+    bool may_be_old = s->may_be_old || !s->renewed_at.ns; /* a former process of ours */
+    s->may_be_old = false;
+    return !is_ours && !may_be_old && own_beat < s->beat;
 }
 
 bool tps_share_tick(struct tps_share *s, mono_t now)

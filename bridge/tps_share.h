@@ -50,7 +50,8 @@ struct tps_share {
     mono_t uniform_at;  /* since then all see the same instances; 0: they don't */
     mono_t renewed_at;  /* when the last renewal that was confirmed was sent; 0: never */
     mono_t wait_until;  /* nothing is sent before: Redis may have forgotten somebody */
-    uint64_t beat;
+    uint64_t beat, first_beat;
+    bool may_be_old; /* Redis may be an older one, with a former process of ours */
 };
 
 void tps_share_init(struct tps_share *s, const char *own_id, uint64_t first_beat);
@@ -60,6 +61,9 @@ uint32_t tps_share_announcement(const struct tps_share *s, mono_t now);
  * `own_count`: what Redis had of ourselves before it, from a former process; 0: nothing. */
 void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t announced,
                        uint32_t own_count, const struct tps_share_member *seen, size_t seen_count);
+/* What Redis had in our place before a renewal (0: nothing). True: another process renews itself
+ * there too, so that both take one part for theirs, and is the one of the two that shall stay. */
+bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat);
 /* Redis is another one than before, which may have forgotten what it held: nobody takes more before
  * all had the time to come back. */
 void tps_share_redis_is_new(struct tps_share *s, mono_t now);

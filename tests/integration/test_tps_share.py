@@ -69,6 +69,22 @@ def test_an_instance_comes_and_goes(pair):
     witness.check()
 
 
+def test_two_processes_with_one_instance_id(pair):
+    """Each would take the one registration for its own, and all of the limit."""
+    second = pair.all[1]
+    wait_shares(pair, LIMIT)
+    pair.stack.send(2000)
+    wait_sent(pair, LIMIT)
+    second.start(INSTANCE_ID="pod-0").bridge.wait_ready()
+    wait_shares(pair, LIMIT / 2, LIMIT / 2)
+    wait_sent(pair, 2 * LIMIT)  # what both sent before they knew
+    witness = witness_of(pair)
+    wait_sent(pair, 4 * LIMIT)
+    assert sum("same INSTANCE_ID" in line for pod in pair.all for line in pod.bridge.lines) == 1
+    assert shares(pair) == [LIMIT / 2, LIMIT / 2]
+    witness.check()
+
+
 def test_a_new_limit_applies_within_a_second(make_stack):
     stack = make_stack(tps=50, bridge_settings={"CREDENTIALS_REFRESH_MS": "200"}).start()
     wait_for(lambda: stack.bridge.metric("smpp_connector_tps_effective") == 50, 15, "50", 0.05)

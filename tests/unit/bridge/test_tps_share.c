@@ -65,6 +65,27 @@ static void test_a_restarted_process_goes_on(void **state)
     assert_int_equal(tps_share_rate(&s, LIMIT, at(0)), 50);
 }
 
+static void test_another_process_in_its_place(void **state)
+{
+    (void)state;
+    struct tps_share s, t;
+    tps_share_init(&s, "a", 1000);
+    s.beat = 1001;
+    assert_false(tps_share_is_doubled(&s, 7)); /* a former process of ours */
+    renew(&s, 0, 2, NULL, 0);
+    for (; s.beat < 1010; s.beat++)
+        assert_false(tps_share_is_doubled(&s, s.beat - 1));
+    assert_false(tps_share_is_doubled(&s, 1000)); /* answers were lost */
+    assert_false(tps_share_is_doubled(&s, 0));
+    tps_share_redis_is_new(&s, at(5000));
+    assert_false(tps_share_is_doubled(&s, 7)); /* an older one knows that former process */
+    assert_true(tps_share_is_doubled(&s, 8));
+    tps_share_init(&t, "a", 5); /* and the other one stays */
+    renew(&t, 0, 2, NULL, 0);
+    assert_false(tps_share_is_doubled(&t, 1009));
+    assert_false(tps_share_is_doubled(&t, 1010));
+}
+
 static void test_a_newcomer_waits_for_the_others(void **state)
 {
     (void)state;
@@ -466,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_a_restarted_process_goes_on),
+        cmocka_unit_test(test_another_process_in_its_place),
         cmocka_unit_test(test_a_newcomer_waits_for_the_others),
         cmocka_unit_test(test_what_division_leaves_over),
         cmocka_unit_test(test_lowers_at_once_and_raises_with_care),
