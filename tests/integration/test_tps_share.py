@@ -1,6 +1,7 @@
 """Two instances share one operator's limit through Redis: never above it, and nobody starves."""
 import json
 import os
+import signal
 
 import pytest
 
@@ -48,24 +49,30 @@ def test_an_instance_comes_and_goes(pair):
     wait_sent(pair, LIMIT * 2)
     second.start().bridge.wait_ready()
     wait_shares(pair, LIMIT / 2, LIMIT / 2)
-    wait_sent(pair, 5 * LIMIT)
+    wait_sent(pair, 3 * LIMIT)
     detail = second.bridge.json(f"/sessions/{stack.ids[0]}")["tps"]
     assert (detail["instances"], detail["limit"], detail["share"]) == (2, LIMIT, LIMIT / 2)
 
     # Redis away: both go on with what they have.
     stack.redis.kill()
-    wait_sent(pair, 4 * LIMIT)
+    wait_sent(pair, 3 * LIMIT)
     stack.redis.start()  # and back, empty
     wait_for(lambda: all(pod.bridge.metric("smpp_connector_redis_connected") for pod in pair.all), 15,
              "Redis is back", 0.05)
-    wait_sent(pair, 5 * LIMIT)
+    wait_sent(pair, 3 * LIMIT)
     assert shares(pair) == [LIMIT / 2, LIMIT / 2]
 
     # A bridge dies and comes back: its part is still its own.
     first.bridge.kill()
     first.start_bridge()
     wait_shares(pair, LIMIT / 2, LIMIT / 2)
-    wait_sent(pair, 5 * LIMIT)
+    wait_sent(pair, 3 * LIMIT)
+
+    # A pod that ends in peace leaves its part at once.
+    second.bridge.send_signal(signal.SIGTERM)
+    assert second.agent.stop() == 0 and second.bridge.wait() == 0
+    wait_shares(pair, LIMIT)
+    wait_sent(pair, 2 * LIMIT)
     witness.check()
 
 
@@ -79,7 +86,7 @@ def test_two_processes_with_one_instance_id(pair):
     wait_shares(pair, LIMIT / 2, LIMIT / 2)
     wait_sent(pair, 2 * LIMIT)  # what both sent before they knew
     witness = witness_of(pair)
-    wait_sent(pair, 4 * LIMIT)
+    wait_sent(pair, 3 * LIMIT)
     assert sum("same INSTANCE_ID" in line for pod in pair.all for line in pod.bridge.lines) == 1
     assert shares(pair) == [LIMIT / 2, LIMIT / 2]
     witness.check()
