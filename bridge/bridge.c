@@ -170,7 +170,11 @@ static void on_tick(void *arg)
 static const char *do_pause(void *arg, struct mno *op, bool paused)
 {
     struct bridge *b = arg;
+    if (!b->attached)
+        return "no agent is attached";
     op->paused = paused;
+    if (operators_is_served(op))
+        bridge_operators_declare_one(b, op);
     tps_limit_changed(b->tps, op);
     mt_path_session_changed(b->mt, op);
     return NULL;

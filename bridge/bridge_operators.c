@@ -15,6 +15,7 @@ static void put_operator(struct bridge *b, const struct mno *op)
 {
     uint8_t pair_on[OPERATOR_SETTINGS_MAX_PAIR_ON * 4];
     struct ipc_operator record = operator_settings_record(&op->settings, pair_on);
+    record.paused = op->paused;
     bridge_leases_send(b, op);
     ipc_put_operator(agent_link_begin(b->link), &record);
     agent_link_end(b->link);

@@ -20,6 +20,8 @@ static void on_operator_state(struct bridge *b, const struct ipc_operator_state 
 {
     struct mno *op = bridge_operators_known(b, r->operator_id);
     operators_note_state(op, r);
+    if (!b->attached) /* the listing: a former bridge was told to */
+        op->paused = r->paused;
     tps_limit_changed(b->tps, op);
     mt_path_session_changed(b->mt, op);
 }

@@ -22,7 +22,8 @@ enum { TIMEOUT_S = 10, ANSWER_MAX = 16 * 1024 * 1024, STATUS_OK = 200, EXIT_USAG
 const char ctl_usage[] =
     "smpp-bridge ctl VERB: tells the running bridge, over CTL_SOCKET\n"
     "  sessions [--json]  the binds as a table, or as /sessions has them\n"
-    "  pause OP           send nothing for the operator until resume; binds stay\n"
+    "  pause OP           send nothing for the operator until resume, or until the agent ends;\n"
+    "                     binds stay\n"
     "  resume OP\n"
     "  rebind OP          drain, unbind, bind again with fresh credentials\n"
     "  release OP         give the operator up; where leases decide, another pod may take it\n"

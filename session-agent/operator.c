@@ -60,6 +60,7 @@ void operator_destroy(struct agent_operator **op_ptr)
 void operator_retune(struct agent_operator *op, struct operator_config *config)
 {
     bool binds_alike = operator_config_binds_alike(op->config, config);
+    op->state_changed |= op->config->paused != config->paused;
     operator_config_destroy(&op->config);
     op->config = config;
     if (op->dropped && !op->ctx->draining) { /* removed and wanted again before it was gone */
@@ -191,6 +192,7 @@ static void tell_state(struct agent_operator *op)
         .port = c->port,
         .bind_mode = (uint8_t)c->bind_mode,
         .tps_limit = c->tps_limit,
+        .paused = op->config->paused,
     };
     if (c->host)
         record.host = (struct bytes){(const uint8_t *)c->host, strlen(c->host)};

@@ -151,6 +151,7 @@ struct operator_config *operator_config_create(const struct ipc_operator *record
     config->tls = record->tls != 0;
     config->tls_min_version = record->tls_min_version;
     config->trace_text = record->trace_text != 0;
+    config->paused = record->paused != 0;
     if (!copy_numbers(record, config, &error) || !copy_texts(record, config, &error) ||
         !copy_hosts(record->hosts, config, &error) ||
         !copy_pair_on(record->pair_on, config, &error))

@@ -38,6 +38,7 @@ struct operator_config {
     uint16_t tls_min_version;
     char *tls_ca_file, *tls_cert_file, *tls_key_file, *tls_server_name; /* "" : not set */
     bool trace_text;
+    bool paused; /* the bridge obeys it */
 };
 
 /* NULL with a reason when a value is out of bounds or malformed; the bridge has checked what people

@@ -108,12 +108,12 @@ def test_other_paths_and_methods(stack):
 def test_detail(stack):
     stack.send(3)
     wait_for(lambda: len(stack.dlr_events()) == 3, 20, "3 events", 0.1)
-    detail = stack.bridge.json(f"/sessions/{stack.ids[0].upper()}")
+    detail = wait_for(lambda: (lambda d: d if d["notSendingBecause"] == "empty" else None)(
+        stack.bridge.json(f"/sessions/{stack.ids[0].upper()}")), 5, "the agent's gauges, told each second, are there", 0.1)
     assert detail["operatorName"] == "Operator A"
     assert detail["health"] == "BOUND" and detail["agentAttached"] is True
     assert detail["credentials"]["host"] == "127.0.0.1" and detail["credentials"]["fetchedAt"]
     assert detail["tps"]["share"] == detail["tps"]["limit"] == stack.tps
-    assert detail["notSendingBecause"] == "empty"
     assert detail["receipts"]["published"] == 3
     (bind,) = detail["binds"]
     assert bind["state"] == "BOUND" and bind["since"] and bind["peer"] and bind["windowUsed"] == 0
@@ -147,6 +147,10 @@ def test_ctl(stack):
     stack.send(5)
     detail = stack.bridge.json(f"/sessions/{stack.ids[0]}")
     assert detail["paused"] is True and detail["notSendingBecause"] == "paused"
+    stack.restart_bridge(kill=False)
+    stack.bridge.wait_ready()
+    wait_for(lambda: stack.bridge.json(f"/sessions/{stack.ids[0]}")["notSendingBecause"] == "paused", 10,
+             "the next bridge was told by the agent", 0.05)
     assert stack.mno.stats()["submits"] == 1
     assert stack.bridge.ctl("resume", stack.ids[0]).returncode == 0
     wait_for(lambda: stack.mno.stats()["submits"] == 6, 20, "sent", 0.05)
