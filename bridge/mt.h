@@ -201,6 +201,10 @@ struct mt_path {
     struct mt_streams *streams;
 };
 
+/* While the bridge stops, what it gives back rests until it is gone, and its pulls with it: they
+ * would bring it here again. */
+#define MT_REST_WHILE_STOPPING_NS (3 * (uint64_t)NS_PER_S)
+
 /* Something changed for the operator: what follows from it is done at the end of this turn. */
 void mt_touch(struct mt_operator *mo);
 bool mt_can_submit(const struct mt_operator *mo);

@@ -291,7 +291,8 @@ static void take_new(struct mt_operator *mo, const struct ipc_key *key,
 /* If the NAK does not go out, AckWait does the same later. */
 static void give_back(struct mt_operator *mo, const struct jetstream_message *m)
 {
-    if (!jetstream_nak_after(mo->path->with.js, m->ack_subject, NS_PER_S))
+    if (!jetstream_nak_after(mo->path->with.js, m->ack_subject,
+                             mo->path->stopping ? MT_REST_WHILE_STOPPING_NS : NS_PER_S))
         log_debug("a command is left to its AckWait", LOG_STR("operatorId", mo->op->id_text));
 }
 

@@ -256,7 +256,8 @@ static void give_back_list(struct mt_operator *mo, enum mt_stage stage)
     LIST_FOREACH (item, &mo->stages[stage]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         /* Whether the NAK arrives does not matter: AckWait brings the message back as well. */
-        if (!jetstream_ack(mo->path->with.js, mt->ack_subject, JETSTREAM_NAK))
+        if (!jetstream_nak_after(mo->path->with.js, mt->ack_subject,
+                                 mo->path->stopping ? MT_REST_WHILE_STOPPING_NS : 0))
             log_debug("a command is left to its AckWait", LOG_STR("operatorId", mo->op->id_text));
         mt_destroy(&mt);
     }

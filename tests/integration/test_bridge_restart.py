@@ -123,6 +123,34 @@ def test_sigterm_alone_is_quick_and_drops_no_bind(make_stack, frozen):
     assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
 
 
+def test_what_was_fetched_and_not_submitted_follows(make_stack):
+    """Given back at SIGTERM it waits for the next bridge instead of coming to the one that goes; left by one that was
+    killed it comes back within AckWait."""
+    stack = make_stack().start()
+
+    def fetched(count):
+        stack.bridge.wait_ready()
+        assert stack.bridge.ctl("pause", stack.ids[0]).returncode == 0
+        stack.send(count)
+        wait_for(lambda: stack.bridge.json("/sessions/" + stack.ids[0])["commands"]["fetched"] == count, 20, "fetched")
+        return stack.client.consumer_info("SMS_DISPATCH", "smpp-connector-" + stack.ids[0])["delivered"]["consumer_seq"]
+
+    def follows(count):
+        stack.bridge.wait_ready()
+        assert stack.bridge.ctl("resume", stack.ids[0]).returncode == 0
+        wait_for(lambda: stack.mno.stats()["submits"] == count, 15, "they follow", 0.05)
+        stack.wait_acknowledged()
+    delivered = fetched(5)
+    assert stack.bridge.stop() == 0
+    info = stack.client.consumer_info("SMS_DISPATCH", "smpp-connector-" + stack.ids[0])
+    assert info["delivered"]["consumer_seq"] == delivered
+    stack.restart_bridge()
+    follows(5)
+    fetched(5)
+    stack.restart_bridge()
+    follows(10)
+
+
 def test_second_sigterm_hurries(make_stack):
     stack = make_stack(mno_options=["--latency-ms", "20000"]).start()
     stack.send(5)
