@@ -118,11 +118,6 @@ uint32_t ledger_operator_used(const struct ledger *l, const uint8_t operator_id[
     return ledger_index_operator_used(l->index, operator_id);
 }
 
-uint64_t ledger_keys_lost_early(const struct ledger *l)
-{
-    return ledger_keys_early(l->keys);
-}
-
 /* --- the verbs --- */
 
 enum ledger_state ledger_find(const struct ledger *l, const struct ipc_key *key,

@@ -73,8 +73,6 @@ uint32_t ledger_used(const struct ledger *l);
 uint32_t ledger_keys_capacity(const struct ledger *l);
 /* Entries of one operator, settled ones not counted. */
 uint32_t ledger_operator_used(const struct ledger *l, const uint8_t operator_id[16]);
-/* Settled keys overwritten before they were 60 s old: the file is too small for the traffic. */
-uint64_t ledger_keys_lost_early(const struct ledger *l);
 
 /* --- keys --- */
 

@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#define KEEP_S 60 /* design.md: settled keys are kept for at least 60 s */
-
 struct ledger_keys {
     struct ledger_key_record *ring;
     _Atomic uint64_t *written;
@@ -13,7 +11,6 @@ struct ledger_keys {
     uint32_t *buckets; /* index + 1 of the newest record with this hash; 0: none */
     uint32_t *chains;  /* for each record, index + 1 of the next older one */
     uint32_t count;    /* records indexed */
-    uint64_t early;
 };
 
 uint32_t ledger_message_hash(const struct ipc_key *message)
@@ -99,11 +96,8 @@ void ledger_keys_add(struct ledger_keys *k, const struct ipc_key *message, enum 
     uint64_t written = atomic_load(k->written);
     uint32_t i = (uint32_t)(written % k->size);
     struct ledger_key_record *r = &k->ring[i];
-    if (written >= k->size) {
-        if (now_s - (r->stamp >> 1) < KEEP_S)
-            k->early++;
+    if (written >= k->size)
         unindex_record(k, i);
-    }
     *r = (struct ledger_key_record){
         .stream = message->stream,
         .sequence = message->sequence,
@@ -129,9 +123,4 @@ enum ledger_state ledger_keys_find(const struct ledger_keys *k, const struct ipc
 uint32_t ledger_keys_count(const struct ledger_keys *k)
 {
     return k->count;
-}
-
-uint64_t ledger_keys_early(const struct ledger_keys *k)
-{
-    return k->early;
 }

@@ -17,7 +17,6 @@ void ledger_keys_add(struct ledger_keys *k, const struct ipc_key *message, enum 
 /* CLOSED, SETTLED or NONE: what was said last. */
 enum ledger_state ledger_keys_find(const struct ledger_keys *k, const struct ipc_key *message);
 uint32_t ledger_keys_count(const struct ledger_keys *k);
-uint64_t ledger_keys_early(const struct ledger_keys *k);
 
 /* Of stream and sequence. Sequences are dense and come in order, so what follows one message lies
  * beside it in an index over this, and is in the cache already. */
