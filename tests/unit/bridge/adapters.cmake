@@ -19,4 +19,4 @@ add_unit_test(test_jetstream_subjects LIBRARIES bridge-adapters)
 add_unit_test(test_jetstream_slots LIBRARIES bridge-adapters LABELS threads)
 add_unit_test(test_redis_url LIBRARIES bridge-adapters)
 # They measure how long the loop is held up: nothing of ours beside them.
-set_tests_properties(test_jetstream test_jetstream_faults PROPERTIES RUN_SERIAL ON)
+set_tests_properties(test_jetstream test_jetstream_faults test_redis PROPERTIES RUN_SERIAL ON)

@@ -289,7 +289,7 @@ static void test_frozen(void **state)
     assert_true(COMMAND(r, "PING"));
     UNTIL(r, r->disconnects == 1);
     int64_t took = mono_diff_ms(clock_mono(), before);
-    assert_true(took >= 1900 && took < 3000);
+    assert_true(took >= 1900 && took < 6000);
     assert_int_equal(r->no_answers, 1);
     assert_non_null(strstr(r->reason, "no answer within 2 s"));
     UNTIL(r, r->disconnects == 2); /* it accepts and says nothing */
@@ -397,7 +397,7 @@ static void test_silent_server(void **state)
     open_redis(r, "", 0);
     UNTIL(r, r->disconnects == 1);
     int64_t took = mono_diff_ms(clock_mono(), before);
-    assert_true(took >= 1900 && took < 3000);
+    assert_true(took >= 1900 && took < 6000);
     atomic_store(&proxy.swallow_down, false);
     UNTIL(r, r->connects == 1);
     redis_destroy(&r->redis);
