@@ -28,12 +28,13 @@ class FakeAgent(Pipe):
         wait_for(lambda: [r for r in self.records if r["type"] == "HELLO"], timeout, "the bridge's HELLO", 0.01)
         return self
 
-    def attach(self, attachment=1, minor=0, listing=b"", version="0.1.0"):
+    def attach(self, attachment=1, minor=0, listing=b"", version="0.1.0", complete=True):
+        """`complete` False: LIST_END is the test's to send."""
         self.send_batch(record("HELLO", major=1, minor=minor, role=1, instance=self.instance, pid=os.getpid(),
                                version=version), attachment=0)
         self.attachment = attachment
         self.send_batch(record("ATTACHED", attachment=attachment, ledger_entries=20000, started_ms=now_ms()), listing,
-                        record("LIST_END"))
+                        *([record("LIST_END")] if complete else []))
         threading.Thread(target=self._beats, daemon=True).start()
 
     def _beats(self):

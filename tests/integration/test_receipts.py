@@ -266,3 +266,22 @@ def test_held_receipts_survive_the_bridge(make_stack):
     wait_for(lambda: stack.mno.stats()["receipts_acked"] == 50, 15, "answered", 0.05)
     assert stack.mno.stats()["binds"] == 1
     assert stack.mno.stats()["receipts_sent"] == 50
+
+
+def test_a_bridge_that_is_away_for_longer_than_any_hold(make_stack):
+    """Each receipt is held, answered busy, and repeated by the MNO, again and again: stored once, and the agent does
+    not grow."""
+    stack = make_stack(mno_options=["--receipt-delay-ms", "1000", "--deliver-retry-ms", "1000"],
+                       bridge_settings={"DELIVER_HOLD_MS": "500"}).start()
+    ids = stack.send(60)
+    stack.wait_acknowledged()
+    stack.bridge.kill()
+    wait_for(lambda: stack.mno.stats()["receipts_sent"] >= 120, 30, "all are repeated", 0.05)
+    rss = stack.agent.rss_kib()
+    wait_for(lambda: stack.mno.stats()["receipts_sent"] >= 360, 60, "and four times more", 0.05)
+    assert stack.agent.rss_kib() <= rss + 1024
+    stack.restart_bridge()
+    events = events_of(stack, ids)
+    wait_for(lambda: stack.mno.stats()["receipts_acked"] == 60, 15, "answered", 0.05)
+    assert len(stack.dlr_events()) == 60 and all(len(events[i]) == 1 for i in ids)
+    assert stack.mno.stats()["binds"] == 1 and stack.mno.stats()["receipts_lost"] == 0
