@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness.process import wait_for
+from harness.smsc import DELIVER_SM, RESP, SUBMIT_SM, pdu, receipt_body
 
 DIALECTS = ("spec full date12 date12-year4 date14 date-zero lower upper minimal shuffled words numeric junk "
             "tlv bare payload ucs2 nul esm0 esm0-tlv data-sm").split()
@@ -21,7 +22,8 @@ def events_of(stack, ids, timeout=30):
     return wait_for(there, timeout, "an event for each", 0.1)
 
 
-def test_every_dialect_correlates(stack):
+def test_every_dialect_correlates(make_stack):
+    stack = make_stack(mno_options=["--deliver-retry-ms", "300000"]).start()  # each receipt is sent once
     for dialect in DIALECTS:
         stack.mno.control(f"set receipt-dialect {dialect}")
         ids = stack.send(3, text=f"about {dialect}")
@@ -83,18 +85,14 @@ def test_repeated_receipts_are_one_event(make_stack):
     assert stack.bridge.metric("smpp_connector_dlr_duplicate_total") == 50
 
 
-def test_unknown_ids_are_told_without_a_message_and_stall_nobody(stack):
-    events_of(stack, stack.send(1))
-    for i in range(40):
-        text = f"id:nobody{i} sub:001 dlvrd:001 submit date:2604181000 done date:2604181001 stat:DELIVRD err:000 text:"
-        stack.mno.control("send " + deliver_sm(text, 900000 + i).hex())
-    ids = stack.send(20)
-    events_of(stack, ids, timeout=2)
-    events = wait_for(lambda: (lambda e: e if len(e) == 61 else None)(stack.dlr_events()), 20, "61 events", 0.1)
-    unknown = [e for e in events if e["messageId"] is None]
-    assert len(unknown) == 40
-    assert {e["operatorMessageId"] for e in unknown} == {f"nobody{i}" for i in range(40)}
-    assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 40
+def test_unknown_ids_are_told_without_a_message_and_stall_nobody(make_stack):
+    stack, ids = accepted_without_receipts(make_stack, 12)
+    send_receipts(stack, [(f"nobody{i}", f"9997{i:07d}") for i in range(12)] + list(ids.items()))
+    events = wait_for(lambda: (lambda e: e if len(e) == 24 else None)(stack.dlr_events()), 30, "24 events", 0.1)
+    unknown = [i for i, e in enumerate(events) if e["messageId"] is None]
+    assert {events[i]["operatorMessageId"] for i in unknown} == {f"nobody{i}" for i in range(12)}
+    assert unknown[-8:] == list(range(16, 24)), "eight unknown ones wait, and the known ones pass them"
+    assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 12
 
 
 def deliver_sm(text, sequence, esm_class=4, source="99970000001", dest="1234"):
@@ -103,25 +101,45 @@ def deliver_sm(text, sequence, esm_class=4, source="99970000001", dest="1234"):
     return b"".join(n.to_bytes(4, "big") for n in (16 + len(body), 5, 0, sequence)) + body
 
 
+def accepted_without_receipts(make_stack, count, settings=None, **more):
+    """A stack whose messages are settled, and {operatorMessageId: recipient} of them."""
+    stack = make_stack(mno_options=["--receipts", "never"], bridge_settings=settings or {})
+    stack.start()
+    stack.send(count, **more)
+    stack.wait_acknowledged()
+    prefix = "smpp:dlr:{%s}:" % stack.ids[0]
+    ids = [k.decode()[len(prefix):] for k in stack.redis.command("KEYS", prefix + "*")]
+    assert len(ids) == count
+    # Numbers rise in the order of sending, and so do the recipients.
+    return stack, {k: f"9997{n + 1:07d}" for n, k in enumerate(sorted(ids, key=int))}
+
+
+def send_receipts(stack, receipts, stat="DELIVRD"):
+    """(id, recipient) pairs; all in one piece, so that nothing comes between them."""
+    pdus = b""
+    for n, (i, phone) in enumerate(receipts):
+        text = f"id:{i} sub:001 dlvrd:001 submit date:2604181000 done date:2604181001 stat:{stat} err:000 text:"
+        pdus += deliver_sm(text, 900000 + n, source=phone)
+    assert stack.mno.control("send " + pdus.hex()).get("error") is None
+
+
 def test_nothing_uncorrelated_while_redis_is_away(make_stack):
-    stack = make_stack(mno_options=["--receipt-delay-ms", "1500"], bridge_settings={"DELIVER_HOLD_MS": "20000"}).start()
-    ids = stack.send(10)
-    stack.wait_acknowledged()  # so the correlations are stored
+    stack, ids = accepted_without_receipts(make_stack, 10, {"DELIVER_HOLD_MS": "60000"})
     stack.redis.pause()
+    send_receipts(stack, ids.items())
     wait_for(lambda: stack.bridge.metric("smpp_connector_dlr_under_way") == 10, 15, "receipts wait", 0.05)
     wait_for(lambda: stack.bridge.metric("smpp_connector_redis_connected") == 0, 15, "Redis is given up", 0.05)
     assert stack.dlr_events() == []
     stack.redis.resume()
-    events = events_of(stack, ids)
-    assert None not in events
+    events = wait_for(lambda: (lambda e: e if len(e) == 10 else None)(stack.dlr_events()), 30, "10 events", 0.1)
+    assert all(e["messageId"] for e in events)
     assert stack.bridge.metric("smpp_connector_dlr_correlation_not_found_total") == 0
 
 
 def test_a_lost_correlation_costs_the_message_id_and_no_receipt(make_stack):
-    stack = make_stack(mno_options=["--receipt-delay-ms", "1500"]).start()
-    stack.send(5)
-    stack.wait_acknowledged()
+    stack, ids = accepted_without_receipts(make_stack, 5)
     assert stack.redis.command("FLUSHALL") == "OK"
+    send_receipts(stack, ids.items())
     events = wait_for(lambda: (lambda e: e if len(e) == 5 else None)(stack.dlr_events()), 20, "5 events", 0.1)
     assert all(e["messageId"] is None for e in events)
 
@@ -174,8 +192,7 @@ def test_segments_that_never_had_a_receipt(make_stack):
         ids[int(stack.redis.command("GET", key).split()[1])] = key.decode()[len(prefix):]
 
     def receipt(segment):
-        text = f"id:{ids[segment]} submit date:2604181000 done date:2604181001 stat:DELIVRD err:000"
-        stack.mno.control("send " + deliver_sm(text, 900000 + segment).hex())
+        send_receipts(stack, [(ids[segment], "99970000001")])
     receipt(1)
     score = wait_for(lambda: stack.redis.command("ZSCORE", due, message_id), 15, "it is remembered", 0.05)
     assert 259200 / 4 - 60 < float(score) / 1000 - time.time() < 259200 / 4 + 60
@@ -252,6 +269,98 @@ def test_the_trace_of_the_command_is_on_its_events(stack):
     events = wait_for(lambda: (lambda e: e if len(e) == 5 else None)(stack.client.read_stream("DLR_EVENTS")), 15,
                       "five events")
     assert all("traceparent" not in m.headers and m.json()["messageId"] for m in events[1:])
+
+
+def test_states_on_their_way(make_stack):
+    stack, ids = accepted_without_receipts(make_stack, 1)
+    for n, stat in enumerate(["ENROUTE", "DELIVRD", "ACCEPTD"]):
+        send_receipts(stack, ids.items(), stat)
+        events = wait_for(lambda: (lambda e: e if len(e) > n else None)(stack.dlr_events()), 15, stat, 0.05)
+    assert [(e["stat"], e["status"], e["final"], e.get("outOfOrder", False)) for e in events] == [
+        ("ENROUTE", "ACCEPTED", False, False), ("DELIVRD", "DELIVERED", True, False),
+        ("ACCEPTD", "ACCEPTED", False, True)]
+    assert len({e["messageId"] for e in events}) == 1
+
+
+def test_a_pinned_spelling_is_the_only_one(make_stack, smsc):
+    """The response's ids are 0000000001, 0000000002 …: hexadecimal, decimal, or as they are."""
+    formats = ["respHex", "receiptHex", "exact"]
+    stack = make_stack(operators=3, mno_address=("127.0.0.1", smsc.port))
+    stack.operator_settings = {i: {"messageIdFormat": f} for i, f in zip(stack.ids, formats)}
+    stack.start()
+    smsc.handlers[SUBMIT_SM] = lambda c, p: c.send(pdu(SUBMIT_SM | RESP, 0, p.sequence, b"0000000010\0"))
+    ids, by = [], {}
+    for n in range(3):
+        ids += stack.send(1, operator=n, to=f"+9997000000{n}")
+        wait_for(lambda: smsc.submits()[n:], 15, "it is submitted")
+        stack.wait_acknowledged()
+        by[n] = next(c for c in smsc.connections if any(p.command == SUBMIT_SM for p in c.received) and
+                     c not in by.values())
+    for n, (right, wrong) in enumerate([("16", "a"), ("A", "16"), ("0000000010", "10")]):
+        for receipt_id in (wrong, right):
+            by[n].request(DELIVER_SM, receipt_body(f"9997000000{n}", "Acme", f"id:{receipt_id} stat:DELIVRD"))
+    events = wait_for(lambda: (lambda e: e if len(e) == 6 else None)(stack.dlr_events()), 20, "six events", 0.1)
+    found = {(e["operatorId"], e["operatorMessageId"]): e["messageId"] for e in events}
+    assert [found[stack.ids[n], right] for n, right in enumerate(["16", "A", "0000000010"])] == ids
+    assert [found[stack.ids[n], wrong] for n, wrong in enumerate(["a", "16", "10"])] == [None] * 3
+
+
+@pytest.fixture
+def with_mo(make_stack, smsc):
+    """with_mo(**settings): a stack that publishes what people send, and the bound connection of its SMSC."""
+    def start(**settings):
+        stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings={"MO_SUBJECT": "sms.mo.inbound"})
+        stack.operator_settings = {stack.ids[0]: settings}
+        stack.start_servers()
+        stack.client.create_stream("MO", ["sms.mo.inbound"])
+        stack.start_mno()
+        stack.agent.start()
+        stack.bridge = stack.make_bridge().start()
+        stack.bridge.wait_ready()
+        return stack, smsc.wait_bound()
+    return start
+
+
+def messages(stack, count):
+    return wait_for(lambda: (lambda m: m if len(m) >= count else None)(
+        [m.json() for m in stack.client.read_stream("MO")]), 20, f"{count} messages", 0.1)
+
+
+def test_long_messages_from_phones(with_mo):
+    """The second part comes first; the cut is inside of a character."""
+    stack, c = with_mo()
+    text = "Grüße 😀 😀"
+    raw = text.encode("utf-16-be")
+    for part, octets in ((2, raw[14:]), (1, raw[:14])):
+        sequence = c.request(DELIVER_SM, receipt_body("99970000001", "1234", b"\5\0\3\x2a\2" + bytes([part]) + octets,
+                                                      esm_class=0x40, data_coding=8))
+    (message,) = messages(stack, 1)
+    assert (message["text"], message["parts"], message["encoding"], message["dataCoding"]) == (text, 2, "UCS2", 8)
+    assert c.wait(DELIVER_SM | RESP, sequence=sequence).status == 0
+    c.request(DELIVER_SM, receipt_body("99970000001", "1234", b"\x1b\x65 \x00", esm_class=0))
+    assert messages(stack, 2)[1]["text"] == "€ @"
+    c.request(DELIVER_SM, receipt_body("99970000001", "1234", b"\1\2\xff", esm_class=0, data_coding=4))
+    assert messages(stack, 3)[2]["dataHex"] == "0102ff"
+
+
+@pytest.mark.parametrize("detection", ["flags", "text", "any"])
+def test_what_makes_a_receipt_where_phones_write_too(with_mo, detection):
+    stack, c = with_mo(receiptDetection=detection)
+    (message_id,) = stack.send(1)
+    stack.wait_acknowledged()
+    text = "id:0000000001 stat:DELIVRD"
+    bodies = [receipt_body("99970000001", "Acme", text, esm_class=0),
+              receipt_body("99970000001", "1234", "Status: fine", esm_class=0),
+              receipt_body("99970000002", "1234", "id:5 stat:DELIVRD", esm_class=0),
+              receipt_body("99970000001", "Acme", "id:0000000001 stat:UNDELIV", esm_class=4)]
+    for body in bodies:
+        sequence = c.request(DELIVER_SM, body)
+        assert c.wait(DELIVER_SM | RESP, sequence=sequence).status == 0
+    receipts = ["UNDELIVERABLE"] if detection == "flags" else ["DELIVERED", "UNDELIVERABLE"]
+    assert [e["status"] for e in stack.dlr_events()] == receipts
+    assert {e["messageId"] for e in stack.dlr_events()} == {message_id}
+    texts = [m["text"] for m in messages(stack, 1)]
+    assert texts == ([text] if detection == "flags" else []) + ["Status: fine", "id:5 stat:DELIVRD"]
 
 
 def test_held_receipts_survive_the_bridge(make_stack):
