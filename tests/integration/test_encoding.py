@@ -50,6 +50,10 @@ def parameters(fields):
     return out
 
 
+def reference_of(fields, size):
+    return fields["short_message"][3:3 + size]
+
+
 def expect(fields, **wanted):
     assert {k: fields[k] for k in wanted} == wanted
 
@@ -83,20 +87,16 @@ SETTINGS = {
 
 
 def test_settings_of_the_operator(on):
-    send = on({name: row[0] for name, row in SETTINGS.items()})
+    send = on({**{name: row[0] for name, row in SETTINGS.items()}, "relative": {"validity": "relative"}})
     for name, (_, fields, wanted) in SETTINGS.items():
         (got,) = send(name, **fields)
         assert {k: got[k] for k in wanted} == wanted, name
-
-
-def test_validity(on):
-    send = on({"absolute": {}, "relative": {"validity": "relative"}})
-    (got,) = send("absolute", expiresAt="2031-02-03T04:05:06.700Z")
+    (got,) = send("plain", expiresAt="2031-02-03T04:05:06.700Z")
     assert got["validity"] == "310203040506700+"
+    (got,) = send("plain", expiresAt=None)
+    assert got["validity"] == ""
     (got,) = send("relative", expiresAt=now_iso(2 * 86400 + 3600 + 1800))
     assert re.fullmatch(r"0000020129\d\d000R", got["validity"])
-    (got,) = send("absolute", expiresAt=None)
-    assert got["validity"] == ""
 
 
 def test_long_texts(on):
@@ -104,24 +104,48 @@ def test_long_texts(on):
                "sar": {"concatenation": "sar"}, "two": {"maxSegments": 2}, "packed": {"gsm7Packed": True}})
     text = "".join(chr(97 + i % 26) for i in range(400))
     got = send("udh8", 3, text=text)
-    assert [g["short_message"][:3] + g["short_message"][4:6] for g in got] == [b"\5\0\3\3" + bytes([k]) for k in (1, 2, 3)]
-    assert len({g["short_message"][3] for g in got}) == 1
+    assert [g["short_message"][:6] for g in got] == [b"\5\0\3" + reference_of(got[0], 1) + bytes([3, k])
+                                                     for k in (1, 2, 3)]
     assert [len(g["short_message"]) - 6 for g in got] == [153, 153, 94]
     assert b"".join(g["short_message"][6:] for g in got).decode() == text
     assert all(g["esm_class"] == 0x40 and g["replace"] == 0 for g in got), "a part does not replace a part"
     got = send("udh16", 3, text=text)
-    assert [g["short_message"][:3] + g["short_message"][5:7] for g in got] == [b"\6\x08\4\3" + bytes([k]) for k in (1, 2, 3)]
+    assert [g["short_message"][:7] for g in got] == [b"\6\x08\4" + reference_of(got[0], 2) + bytes([3, k])
+                                                     for k in (1, 2, 3)]
     assert [len(g["short_message"]) - 7 for g in got] == [152, 152, 96]
     got = send("sar", 3, text=text)
     assert all(g["esm_class"] == 0 for g in got)
     reference = dict(parameters(got[0]))[0x020C]
-    assert [parameters(g) for g in got] == [[(0x020C, reference), (0x020E, b"\3"), (0x020F, bytes([k]))] for k in (1, 2, 3)]
+    assert [parameters(g) for g in got] == [[(0x020C, reference), (0x020E, b"\3"), (0x020F, bytes([k]))]
+                                            for k in (1, 2, 3)]
     got = send("packed", 3, text=text)
     assert [len(g["short_message"]) for g in got] == [140, 140, 6 + (94 * 7 + 1 + 7) // 8]
     send.stack.send(1, operator=3, text=text)
     (event,) = wait_for(send.stack.dlr_events, 15, "the event")
     assert (event["status"], event["source"]) == ("REJECTED", "CONNECTOR")
     assert "segments" in event["reason"]
+
+
+def test_what_belongs_together(on, smsc):
+    send = on({"plain": {}})
+    text = "ż" + "😀" * 70
+    got = send("plain", 3, text=text)
+    pieces = [g["short_message"][6:].decode("utf-16-be") for g in got]  # strict: half a pair would raise
+    assert "".join(pieces) == text
+    assert all(g["data_coding"] == 8 and len(g["short_message"]) <= 140 for g in got)
+    text = "x" * 152 + "€" + "x" * 20
+    got = send("plain", 2, text=text)
+    assert got[0]["short_message"][6:] == b"x" * 152 and got[1]["short_message"][6:8] == b"\x1be"
+
+    to = "99971999999"
+    for n in (1, 2, 3):
+        send.stack.send(1, to="+" + to, text="x" * 200)
+        send.stack.send(1, to="+" + to, text="short")
+        wait_for(lambda: len(submitted(smsc, to)) == 3 * n, 15, "the submits")
+    got = [reference_of(f, 1)[0] for f in submitted(smsc, to) if f["esm_class"] == 0x40]
+    first, second, third = got[0::2]
+    assert got[1::2] == [first, second, third], "the parts agree"
+    assert [(second - first) % 256, (third - second) % 256] == [1, 1], "one by one, and only for long messages"
 
 
 def test_what_the_command_says(on, smsc):
@@ -148,42 +172,15 @@ def test_what_the_command_says(on, smsc):
     (got,) = send("plain", tlvs=[{"tag": "0x1500", "hex": "aa"}])
     assert parameters(got) == [(0x1500, b"\xaa")]
 
-
-def test_what_belongs_together_is_not_cut(on):
-    send = on({"plain": {}})
-    text = "ż" + "😀" * 70
-    got = send("plain", 3, text=text)
-    pieces = [g["short_message"][6:].decode("utf-16-be") for g in got]  # strict: half a pair would raise
-    assert "".join(pieces) == text
-    assert all(g["data_coding"] == 8 and len(g["short_message"]) <= 140 for g in got)
-    text = "x" * 152 + "€" + "x" * 20
-    got = send("plain", 2, text=text)
-    assert got[0]["short_message"][6:] == b"x" * 152 and got[1]["short_message"][6:8] == b"\x1be"
-
-
-def test_text_that_is_no_utf8_is_refused(on, smsc):
-    send = on({"plain": {}})
-    stack = send.stack
+    stack, before = send.stack, len(smsc.submits())
+    stack.wait_acknowledged()
     c = command(stack.ids[0], text="MARK")
     stack.client.store(f"smpp.operator.{stack.ids[0]}", json.dumps(c).encode().replace(b"MARK", b"a\xff\xfeb"))
     (event,) = wait_for(stack.dlr_events, 15, "the event")
     assert (event["status"], event["source"], event["messageId"]) == ("REJECTED", "CONNECTOR", c["messageId"])
     assert "UTF-8" in event["reason"]
     stack.wait_acknowledged()
-    assert smsc.submits() == []
-
-
-def test_references(on, smsc):
-    send = on({"plain": {}})
-    to = "99971999999"
-    for n in (1, 2, 3):
-        send.stack.send(1, to="+" + to, text="x" * 200)
-        send.stack.send(1, to="+" + to, text="short")
-        wait_for(lambda: len(submitted(smsc, to)) == 3 * n, 15, "the submits")
-    got = [f["short_message"][3] for f in submitted(smsc, to) if f["esm_class"] == 0x40]
-    first, second, third = got[0::2]
-    assert got[1::2] == [first, second, third], "the parts agree"
-    assert [(second - first) % 256, (third - second) % 256] == [1, 1], "one by one, and only for long messages"
+    assert len(smsc.submits()) == before
 
 
 def test_settings_that_change_within_a_message(on, smsc):
@@ -202,3 +199,25 @@ def test_settings_that_change_within_a_message(on, smsc):
         (b"\5\0\3", 159), (b"\5\0\3", 159), (b"\5\0\3", 100)]
     (got,) = send("plain", text="hellohello")
     assert got["short_message"] == PACKED, "the next message has the new ones"
+
+
+def test_a_refused_segment_outlives_the_bridge(on, smsc):
+    """Segment 2 waits to be sent again when the bridge is killed; its successor sends it, and nothing else."""
+    send = on({"plain": {}})
+    stack, to = send.stack, "99971777777"
+
+    def refuse_once(connection, p):
+        second = p.fields()["short_message"][5] == 2
+        if second:
+            del smsc.handlers[SUBMIT_SM]
+        smsc.answer(connection, p, 0x14 if second else 0)
+    smsc.handlers[SUBMIT_SM] = refuse_once
+    stack.send(1, to="+" + to, text="x" * 400)
+    wait_for(lambda: len(submitted(smsc, to)) == 3, 15, "three segments")
+    stack.bridge.kill()
+    stack.restart_bridge().wait_ready()
+    stack.wait_acknowledged()
+    got = submitted(smsc, to)
+    assert [f["short_message"][5] for f in got] == [1, 2, 3, 2]
+    assert got[3]["short_message"] == got[1]["short_message"]
+    assert stack.dlr_events() == []
