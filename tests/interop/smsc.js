@@ -1,11 +1,15 @@
 // An SMSC on the npm package `smpp`, an SMPP stack not written here. Prints one JSON line when it
-// listens, one per bind, and answers `stats` on standard input.
+// listens, one per bind. On standard input it takes `stats`, and `deliver {…}`: a deliver_sm on the
+// newest bind.
 'use strict';
 const smpp = require('smpp');
 const readline = require('readline');
 
 const port = Number(process.argv[2] || 0);
-const stats = { binds: 0, submits: 0, receipts: 0, acknowledged: 0, refused: 0, unbinds: 0, errors: [], messages: [] };
+const stats = {
+  binds: 0, submits: 0, receipts: 0, acknowledged: 0, refused: 0, unbinds: 0, errors: [], messages: [], answers: [],
+};
+let bound = null;
 const keepMessages = process.argv.includes('--keep-messages');
 
 function receipt(session, pdu, id) {
@@ -19,11 +23,19 @@ function receipt(session, pdu, id) {
   });
 }
 
+function deliver(wanted) {
+  const { text = '', udh, payload, ...fields } = wanted;
+  const message = udh ? { message: text, udh: Buffer.from(udh, 'hex') } : text;
+  fields[payload ? 'message_payload' : 'short_message'] = message;
+  bound.deliver_sm({ data_coding: 0, ...fields }, (answer) => stats.answers.push(answer.command_status));
+}
+
 const server = smpp.createServer({}, (session) => {
   session.on('error', (e) => { if (e.code !== 'ECONNRESET') stats.errors.push(String(e)); });
   for (const kind of ['bind_transceiver', 'bind_transmitter', 'bind_receiver']) {
     session.on(kind, (pdu) => {
       stats.binds += 1;
+      bound = session;
       console.log(JSON.stringify({ bind: kind, systemId: pdu.system_id, version: pdu.interface_version }));
       session.send(pdu.response({ system_id: 'npm-smpp' }));
     });
@@ -51,4 +63,5 @@ const server = smpp.createServer({}, (session) => {
 server.listen(port, '127.0.0.1', () => console.log(JSON.stringify({ ready: true, port: server.address().port })));
 readline.createInterface({ input: process.stdin }).on('line', (line) => {
   if (line === 'stats') console.log(JSON.stringify({ stats }));
+  if (line.startsWith('deliver ')) deliver(JSON.parse(line.slice('deliver '.length)));
 }).on('close', () => process.exit(0));

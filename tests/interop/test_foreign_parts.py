@@ -29,10 +29,17 @@ class NpmSmsc(Process):
         self.wait_line('"ready"')
         return self
 
+    def _say(self, line):
+        self.popen.stdin.write(line.encode() + b"\n")
+        self.popen.stdin.flush()
+
+    def deliver(self, **fields):
+        """A deliver_sm; `text` and `udh` (hex) are in short_message or, with `payload`, in message_payload."""
+        self._say("deliver " + json.dumps({"source_addr": "99970000001", "destination_addr": "1234", **fields}))
+
     def stats(self):
         since = len(self.lines)
-        self.popen.stdin.write(b"stats\n")
-        self.popen.stdin.flush()
+        self._say("stats")
         return json.loads(self.wait_line('"stats"', since=since))["stats"]
 
 
@@ -88,6 +95,8 @@ def foreign(make_stack, tmp_path):
     others.append(smsc)
     stack = make_stack(mno_address=("127.0.0.1", smsc.port))
     stack.start_servers()
+    stack.client.create_stream("MO", ["sms.mo.inbound"])
+    stack.bridge_settings["MO_SUBJECT"] = "sms.mo.inbound"
     stack.start_mno()  # makes the certificates and says what the answers are
     nginx_directory = tmp_path / "nginx"
     nginx_directory.mkdir()
@@ -131,6 +140,57 @@ def test_texts_arrive_as_they_were_written(foreign):
     wait_for(lambda: len(foreign.dlr_events()) >= len(texts), 30, "the events", 0.1)
     got = {m["to"]: m["text"] for m in foreign.smsc.stats()["messages"]}
     assert [got[f"9997123000{i}"] for i in range(len(texts))] == texts
+
+
+def test_long_texts_and_flash_are_read(foreign):
+    long = "".join(chr(97 + i % 26) for i in range(400))
+    foreign.send(1, text=long, to="+99971230010")
+    foreign.send(1, text=long, to="+99971230011", longMessageStrategy="TLV")
+    foreign.send(1, text="Flash €", to="+99971230012", messageType="FLASH")
+    foreign.send(1, text="کد ۱۲", to="+99971230013", messageType="FLASH")
+    foreign.wait_acknowledged()
+    got = {}
+    for m in foreign.smsc.stats()["messages"]:
+        got.setdefault(m["to"], []).append(m)
+    parts = got["99971230010"]
+    assert "".join(m["text"] for m in parts) == long
+    (reference,) = {m["udh"][0][4:6] for m in parts}
+    assert [m["udh"] for m in parts] == [[f"0003{reference}03{k:02d}"] for k in (1, 2, 3)]
+    assert all(m["esmClass"] == 0x40 for m in parts)
+    assert [(m["payload"], m["text"]) for m in got["99971230011"]] == [(long, "")]
+    assert [(m["dataCoding"], m["text"]) for m in got["99971230012"]] == [(0x10, "Flash €")]
+    assert [(m["dataCoding"], m["text"]) for m in got["99971230013"]] == [(0x18, "کد ۱۲")]
+
+
+def test_what_the_other_stack_delivers_is_read(foreign):
+    sms = foreign.smsc
+
+    def answered(count):
+        wait_for(lambda: len(sms.stats()["answers"]) == count, 20, f"{count} answers", 0.1)
+    sms.deliver(text="Hi €@ Ä")
+    sms.deliver(text="کد ۱۲ 😀", data_coding=8)
+    answered(2)
+    sms.deliver(text="two", udh="0500032a0202", source_addr="99970000002")
+    sms.deliver(text="one and ", udh="0500032a0201", source_addr="99970000002")
+    sms.deliver(text="x" * 300, payload=True)
+    answered(5)
+    texts = [(m.json()["text"], m.json()["from"]) for m in foreign.client.read_stream("MO")]
+    assert sorted(texts) == sorted([("Hi €@ Ä", "99970000001"), ("کد ۱۲ 😀", "99970000001"),
+                                    ("one and two", "99970000002"), ("x" * 300, "99970000001")])
+
+    ids = foreign.send(2, registeredDelivery=0)
+    foreign.wait_acknowledged()
+    recipients = {m["to"]: f"{n + 1:08x}" for n, m in enumerate(sms.stats()["messages"])}
+    sms.deliver(source_addr="99970000001", esm_class=4, receipted_message_id=recipients["99970000001"], message_state=2)
+    sms.deliver(source_addr="99970000002", esm_class=4, payload=True,
+                text=f"id:{recipients['99970000002']} sub:001 dlvrd:000 submit date:2604181000 done date:2604181001 "
+                     "stat:UNDELIV err:011 text:")
+    answered(7)
+    events = {e["messageId"]: e for e in foreign.dlr_events()}
+    assert [events[i]["status"] for i in ids] == ["DELIVERED", "UNDELIVERABLE"]
+    assert events[ids[1]]["errorCode"] == "011"
+    stats = sms.stats()
+    assert stats["answers"] == [0] * 7 and stats["errors"] == []
 
 
 def test_everything_that_leaves_is_valid_by_its_schema(stack):
