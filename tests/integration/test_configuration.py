@@ -2,7 +2,6 @@
 import json
 import os
 import subprocess
-import time
 
 from harness.process import wait_for
 from harness.programs import BUILD, program_environment
@@ -123,7 +122,8 @@ def test_an_operator_that_only_the_agent_knows_keeps_its_bind(make_stack):
     stack.restart_bridge()
     stack.bridge.wait_ready()
     stack.bridge.wait_line("is not configured")
-    time.sleep(1)
+    stack.send(20, operator=0)
+    stack.wait_acknowledged()
     assert stack.mno.stats()["unbinds"] == 0, "nothing is unbound by absence"
     assert {r["operatorId"] for r in stack.bridge.sessions()} == set(ids)
     assert stack.bridge.ctl("release", ids[1]).returncode == 0
@@ -137,8 +137,9 @@ def test_pause_and_resume(make_stack):
     stack.send(5)
     stack.wait_acknowledged()
     assert stack.bridge.ctl("pause", oid).returncode == 0
+    wait_for(lambda: stack.bridge.metric("smpp_connector_tps_pacer_limit") == 0, 15, "paused", 0.05)
     stack.send(5)
-    time.sleep(1.5)
+    wait_for(lambda: stack.bridge.json("/sessions/" + oid)["notSendingBecause"] == "paused", 15, "it says so", 0.05)
     assert stack.mno.stats()["submits"] == 5
     assert stack.bridge.ctl("resume", oid).returncode == 0
     stack.wait_acknowledged()

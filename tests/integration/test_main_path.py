@@ -204,8 +204,8 @@ def test_logs_hold_no_password_number_or_text(make_stack):
 def test_both_end_cleanly(stack):
     stack.send(10)
     stack.wait_acknowledged()
-    assert stack.bridge.stop(timeout=5) == 0
-    assert stack.agent.stop(timeout=20) == 0
+    assert stack.bridge.stop() == 0
+    assert stack.agent.stop(timeout=30) == 0
     wait_for(lambda: stack.mno.stats()["unbinds"] >= 1, 5, "the MNO saw an unbind")
 
 

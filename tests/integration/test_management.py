@@ -108,8 +108,11 @@ def test_other_paths_and_methods(stack):
 def test_detail(stack):
     stack.send(3)
     wait_for(lambda: len(stack.dlr_events()) == 3, 20, "3 events", 0.1)
-    detail = wait_for(lambda: (lambda d: d if d["notSendingBecause"] == "empty" else None)(
-        stack.bridge.json(f"/sessions/{stack.ids[0].upper()}")), 5, "the agent's gauges, told each second, are there", 0.1)
+
+    def idle():
+        detail = stack.bridge.json(f"/sessions/{stack.ids[0].upper()}")
+        return detail if detail["notSendingBecause"] == "empty" else None
+    detail = wait_for(idle, 10, "nothing is left to send", 0.1)
     assert detail["operatorName"] == "Operator A"
     assert detail["health"] == "BOUND" and detail["agentAttached"] is True
     assert detail["credentials"]["host"] == "127.0.0.1" and detail["credentials"]["fetchedAt"]
@@ -143,7 +146,7 @@ def test_ctl(stack):
     stack.send(1)
     wait_for(lambda: stack.mno.stats()["submits"] == 1, 20, "sent", 0.05)
     assert stack.bridge.ctl("pause", stack.ids[0]).returncode == 0
-    wait_for(lambda: stack.bridge.metric("smpp_connector_tps_pacer_limit") == 0, 5, "paused", 0.05)
+    wait_for(lambda: stack.bridge.metric("smpp_connector_tps_pacer_limit") == 0, 15, "paused", 0.05)
     stack.send(5)
     detail = stack.bridge.json(f"/sessions/{stack.ids[0]}")
     assert detail["paused"] is True and detail["notSendingBecause"] == "paused"
