@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import time
 import uuid
 
@@ -121,8 +122,15 @@ class Stack:
         settings.update(more)
         return Bridge(os.path.join(self.directory, name), **settings)
 
+    def register_instance(self):
+        """In Redis, as a bridge that ran a moment ago: a newcomer looks around for 3 s before it sends."""
+        name = self.bridge_settings.get("INSTANCE_ID", socket.gethostname())
+        for oid in self.ids:
+            self.redis.command("HSET", "smpp:tps:{%s}" % oid, name, f"{int(time.time() * 1000) + 50000} 1 1 0 {self.tps}")
+
     def start(self, ready=True):
         self.start_servers()
+        self.register_instance()
         self.start_mno()
         self.agent.start()
         self.bridge = self.make_bridge()
