@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // As much of kubectl and of a kubelet as k8s/upgrade-bridge talks to. The world is a JSON file
-// (FAKE_WORLD); FAKE_MISHAP says what goes wrong: pull, never-ready, agent-restart, rebind.
+// (FAKE_WORLD); FAKE_MISHAP says what goes wrong: pull, never-ready, agent-restart, rebind, no-kubelet.
 const fs = require('node:fs');
 
 const file = process.env.FAKE_WORLD;
@@ -15,6 +15,7 @@ world.calls.push(`${verb} ${kind}`);
 function podPatched(image) {
   const { pod } = world;
   pod.spec.containers[1].image = image;
+  if (mishap === 'no-kubelet') return;
   const status = pod.status.containerStatuses[1];
   status.containerID = `fake://bridge-${++world.made}`;
   status.restartCount += 1;

@@ -28,6 +28,7 @@ const CASES = [
   { mishap: '', exit: 0, image: NEW, template: NEW, says: '1 binds as before' },
   { mishap: 'pull', exit: 1, image: OLD, template: null, says: 'nothing was changed' },
   { mishap: 'never-ready', exit: 1, image: OLD, template: null, says: 'the old bridge is back, binds as before' },
+  { mishap: 'no-kubelet', exit: 1, image: OLD, template: null, says: 'the old bridge is back, binds as before' },
   { mishap: 'agent-restart', exit: 1, image: OLD, template: null, says: 'the session-agent restarted' },
   { mishap: 'rebind', exit: 1, image: OLD, template: null, says: 'binds changed' },
 ];
