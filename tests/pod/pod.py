@@ -1,5 +1,6 @@
 """One pod in podman, and what runs beside it on its loopback."""
 import base64
+import copy
 import ctypes
 import json
 import os
@@ -38,6 +39,12 @@ def podman(*words, check=True, timeout=120, stdin=None):
     if check and done.returncode != 0:
         raise RuntimeError(f"podman {' '.join(map(str, words[:3]))}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def podman_run(options, image, *words):
+    """A container of its own, to its end; 125 is podman's own trouble."""
+    return subprocess.run(["podman", "run", "--rm", *map(str, options), image, *words], capture_output=True, text=True,
+                          timeout=60, check=False, cwd=os.environ["POD_EMPTY_DIRECTORY"], preexec_fn=lambda: join_network(_home))
 
 
 def nats_credentials():
@@ -157,8 +164,8 @@ class PodStack(Stack):
         self.make_mgmt()
         with open(os.environ["POD_MANIFEST"], encoding="utf-8") as f:
             secrets = self.secrets()
-            self.converted = Converted(f.read(), image_names("1"), secrets, self.operators_text(), REDIS_OVER_TLS)
-        self.pod = self.converted.name
+            self.converted = Converted(f.read(), IMAGES, secrets, self.operators_text(), REDIS_OVER_TLS)
+        self.pod, self.bridge_image = self.converted.name, BRIDGE_IMAGE
         self.yaml = os.path.join(self.directory, "pod.yaml")
         with open(self.yaml, "w", encoding="utf-8") as f:
             f.write(self.converted.text())
@@ -204,7 +211,7 @@ class PodStack(Stack):
         rights = container["securityContext"]
         words = ["--user", f"{rights['runAsUser']}:{rights['runAsGroup']}", "--read-only", "--read-only-tmpfs=false",
                  "--security-opt", "no-new-privileges", "--memory", container["resources"]["limits"]["memory"].replace("Mi", "m"),
-                 "--pull", "never", "--restart", "always"]
+                 "--pull", "never"]
         words += [w for c in rights["capabilities"]["drop"] for w in ("--cap-drop", c)]
         words += [w for e in container["env"] for w in ("--env", f"{e['name']}={e['value']}")]
         spec = self.converted.documents[-1]["spec"]
@@ -215,21 +222,22 @@ class PodStack(Stack):
             words += ["--volume", f"{source}:{mount['mountPath']}" + (":ro" if mount.get("readOnly") else "")]
         return words
 
-    def exchange_bridge(self, tag):
+    def exchange_bridge(self, image):
         """As the kubelet does on a patched image: TERM, and a container of the new image in its place."""
+        self.bridge_image = image
         container = self.bridge.container
         podman("stop", "-t", self.converted.grace_s, container.name)
         code = container.inspect()["State"]["ExitCode"]
         podman("rm", container.name)
-        podman("run", "-d", "--pod", self.pod, "--name", container.name,
-               *self.arguments(self.converted.containers["bridge"]), image_names(tag)["bridge"])
+        podman("run", "-d", "--restart", "always", "--pod", self.pod, "--name", container.name,
+               *self.arguments(self.converted.containers["bridge"]), image)
         return code
 
-    def run_init_step(self):
-        (step,) = self.converted.init_containers
-        words = self.arguments(step)
-        at = words.index("--restart")
-        return podman("run", "--rm", "--pod", self.pod, *words[:at], *words[at + 2:], step["image"], *step["args"])
+    def run_init_step(self, **environment):
+        (step,) = copy.deepcopy(self.converted.init_containers)
+        step["env"] += [{"name": k, "value": v} for k, v in environment.items()]
+        done = podman_run(["--pod", self.pod, *self.arguments(step)], step["image"], *step["args"])
+        return done.returncode, done.stdout + done.stderr
 
     def submitted_ids(self):
         """MNO's view: (how many submits, how many of them came twice)."""
@@ -249,9 +257,9 @@ class PodStack(Stack):
             self.network = None
 
 
-def image_names(tag):
-    return {"session-agent": "localhost/smpp-connector/session-agent:1", "bridge": f"localhost/smpp-connector/bridge:{tag}",
-            "check-config": f"localhost/smpp-connector/bridge:{tag}"}
+AGENT_IMAGE = "localhost/smpp-connector/session-agent:1"
+BRIDGE_IMAGE, NEXT_BRIDGE_IMAGE = "localhost/smpp-connector/bridge:1", "localhost/smpp-connector/bridge:2"
+IMAGES = {"session-agent": AGENT_IMAGE, "bridge": BRIDGE_IMAGE, "check-config": BRIDGE_IMAGE}
 
 
 def connect_as(pid, uid, gid):

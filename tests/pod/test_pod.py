@@ -9,11 +9,19 @@ import pytest
 import yaml
 
 from harness.process import wait_for
+
+from kubelet import Kubelet
 from manifest import Converted
-from pod import REDIS_OVER_TLS, connect_as, mounts_of, podman, probe, status_of
+from pod import AGENT_IMAGE, BRIDGE_IMAGE, NEXT_BRIDGE_IMAGE, REDIS_OVER_TLS, connect_as, mounts_of, podman, probe, status_of
 
 AGENT, BRIDGE = 10001, 10002
 GROUP = 20000
+CURRENT = BRIDGE_IMAGE, os.environ["POD_VERSION"]
+NEXT = NEXT_BRIDGE_IMAGE, os.environ["POD_NEXT_VERSION"]
+
+
+def version_of(pod):
+    return next(dict(pairs)["version"] for (name, pairs) in pod.bridge.metrics() if name == "smpp_connector_build_info")
 
 
 class Load:
@@ -110,9 +118,15 @@ def test_the_bridge_sees_no_process_but_its_own(pod):
 
 
 def test_init_step_accepts_the_configuration(pod):
-    text = pod.run_init_step()
-    assert "operator-management-service" in text
+    code, text = pod.run_init_step()
+    assert code == 0 and "operator-management-service" in text
     assert "test-token" not in text
+
+
+@pytest.mark.parametrize("setting,value", [("OPERATORS_FILE", "/etc/smpp-connector/agent.env"), ("LEASE_TTL_MS", "soon")])
+def test_init_step_refuses_what_can_not_work(pod, setting, value):
+    code, text = pod.run_init_step(**{setting: value})
+    assert code != 0 and value.rsplit("/", 1)[-1] in text, text
 
 
 def test_liveness_command_of_the_manifest(pod):
@@ -193,14 +207,44 @@ def test_bridge_that_hangs_is_found_and_replaced(pod):
 
 def test_bridge_exchanged_for_another_version_under_load(pod):
     load = Load(pod, 1600)
-    for n, tag in enumerate(("2", "1", "2"), 1):
+    for n, (image, version) in enumerate((NEXT, CURRENT), 1):
         load.wait_sent(n * 300)
         began = time.monotonic()
-        assert pod.exchange_bridge(tag) == 0
+        assert pod.exchange_bridge(image) == 0
         pod.wait_ready()
-        version = next(dict(pairs)["version"] for (name, pairs) in pod.bridge.metrics() if name == "smpp_connector_build_info")
-        assert version == os.environ["POD_VERSION" if tag == "1" else "POD_NEXT_VERSION"]
+        assert version_of(pod) == version
         print(f"version {version} ready after {time.monotonic() - began:.2f} s")
+    load.check()
+
+
+@pytest.fixture
+def kubelet(pod, tmp_path):
+    made = Kubelet(pod, str(tmp_path))
+    yield made
+    made.close()
+
+
+def test_upgrade_bridge_under_load(pod, kubelet):
+    load = Load(pod, 800)
+    load.wait_sent(200)
+    missing = kubelet.upgrade("localhost/smpp-connector/bridge:none")
+    assert missing.returncode == 1 and "nothing was changed" in missing.stderr
+    assert ["patch", "pod"] not in kubelet.calls
+    done = kubelet.upgrade("-t", "20", NEXT[0])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 binds as before, agent not restarted" in done.stdout
+    assert version_of(pod) == NEXT[1] and kubelet.puller is None
+    assert {c["image"] for c in kubelet.template["containers"] + kubelet.template["initContainers"]} == {NEXT[0]}
+    load.check()
+
+
+def test_upgrade_to_what_never_is_ready_is_taken_back(pod, kubelet):
+    load = Load(pod, 800)
+    load.wait_sent(200)
+    before = version_of(pod)
+    done = kubelet.upgrade("-t", "4", AGENT_IMAGE)  # it runs, and is no bridge
+    assert done.returncode == 1 and "the old bridge is back, binds as before" in done.stderr, done.stdout + done.stderr
+    assert version_of(pod) == before and kubelet.template is None
     load.check()
 
 
