@@ -52,7 +52,7 @@ static void emit_uuid(struct json_emit *e, const char *key, const struct uuid *u
         return;
     }
     uuid_format(uuid, text);
-    json_emit_text(e, text, UUID_TEXT_SIZE - 1);
+    json_emit_plain(e, text, UUID_TEXT_SIZE - 1);
 }
 
 static void emit_optional(struct json_emit *e, const char *key, const char *cstr)

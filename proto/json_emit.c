@@ -31,22 +31,25 @@ void json_emit_reset(struct json_emit *e)
     e->comma = false;
 }
 
-/* Room for `len` more bytes, or NULL. */
-static char *room(struct json_emit *e, size_t len)
+static bool grow(struct json_emit *e, size_t len)
 {
-    if (e->failed)
-        return NULL;
-    if (len > e->size - e->len) {
-        if (!e->growable) {
-            e->failed = true;
-            return NULL;
-        }
-        size_t size = e->size ? e->size : FIRST_SIZE;
-        while (len > size - e->len)
-            size *= 2;
-        e->data = xrealloc(e->data, size);
-        e->size = size;
+    if (!e->growable) {
+        e->failed = true;
+        return false;
     }
+    size_t size = e->size ? e->size : FIRST_SIZE;
+    while (len > size - e->len)
+        size *= 2;
+    e->data = xrealloc(e->data, size);
+    e->size = size;
+    return true;
+}
+
+/* Room for `len` more bytes, or NULL. */
+static inline char *room(struct json_emit *e, size_t len)
+{
+    if (e->failed || (len > e->size - e->len && !grow(e, len)))
+        return NULL;
     return e->data + e->len;
 }
 
@@ -102,9 +105,8 @@ void json_emit_array_end(struct json_emit *e)
     e->comma = true;
 }
 
-void json_emit_key(struct json_emit *e, const char *key)
+void json_emit_key_of_length(struct json_emit *e, const char *key, size_t len)
 {
-    size_t len = strlen(key);
     char *to = room(e, len + 4);
     if (!to)
         return;
@@ -190,11 +192,32 @@ static void put_escaped(struct json_emit *e, uint32_t cp)
     put(e, escape, 6);
 }
 
+void json_emit_plain(struct json_emit *e, const char *s, size_t len)
+{
+    char *to = room(e, len + 2 + e->comma);
+    if (!to)
+        return;
+    char *at = to;
+    if (e->comma)
+        *at++ = ',';
+    *at++ = '"';
+    if (len > 0)
+        memcpy(at, s, len);
+    at += len;
+    *at++ = '"';
+    e->len += (size_t)(at - to);
+    e->comma = true;
+}
+
 void json_emit_text(struct json_emit *e, const char *s, size_t len)
 {
+    const char *end = s + len;
+    if (plain_run(s, end) == len) {
+        json_emit_plain(e, s, len);
+        return;
+    }
     begin_value(e);
     put_char(e, '"');
-    const char *end = s + len;
     while (s < end) {
         size_t plain = plain_run(s, end);
         put(e, s, plain);
@@ -238,47 +261,5 @@ void json_emit_time(struct json_emit *e, int64_t unix_ms)
 {
     char text[STR_TIME_SIZE];
     str_time_format(unix_ms, text);
-    json_emit_text(e, text, STR_TIME_SIZE - 1);
-}
-
-void json_emit_member_string(struct json_emit *e, const char *key, const char *cstr)
-{
-    json_emit_key(e, key);
-    json_emit_string(e, cstr);
-}
-
-void json_emit_member_text(struct json_emit *e, const char *key, const char *s, size_t len)
-{
-    json_emit_key(e, key);
-    json_emit_text(e, s, len);
-}
-
-void json_emit_member_int(struct json_emit *e, const char *key, int64_t v)
-{
-    json_emit_key(e, key);
-    json_emit_int(e, v);
-}
-
-void json_emit_member_uint(struct json_emit *e, const char *key, uint64_t v)
-{
-    json_emit_key(e, key);
-    json_emit_uint(e, v);
-}
-
-void json_emit_member_bool(struct json_emit *e, const char *key, bool v)
-{
-    json_emit_key(e, key);
-    json_emit_bool(e, v);
-}
-
-void json_emit_member_time(struct json_emit *e, const char *key, int64_t unix_ms)
-{
-    json_emit_key(e, key);
-    json_emit_time(e, unix_ms);
-}
-
-void json_emit_member_null(struct json_emit *e, const char *key)
-{
-    json_emit_key(e, key);
-    json_emit_null(e);
+    json_emit_plain(e, text, STR_TIME_SIZE - 1);
 }

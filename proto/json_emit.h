@@ -6,6 +6,8 @@
 #ifndef PROTO_JSON_EMIT_H
 #define PROTO_JSON_EMIT_H
 
+#include <string.h>
+
 #include "common/base.h"
 
 struct json_emit {
@@ -26,8 +28,13 @@ void json_emit_object_begin(struct json_emit *e);
 void json_emit_object_end(struct json_emit *e);
 void json_emit_array_begin(struct json_emit *e);
 void json_emit_array_end(struct json_emit *e);
-/* Keys are our own ASCII constants and are written as they are. */
-void json_emit_key(struct json_emit *e, const char *key);
+/* Keys are our own ASCII constants and are written as they are. Inline, so that their lengths are
+ * constants too. */
+void json_emit_key_of_length(struct json_emit *e, const char *key, size_t len);
+static inline void json_emit_key(struct json_emit *e, const char *key)
+{
+    json_emit_key_of_length(e, key, strlen(key));
+}
 
 void json_emit_null(struct json_emit *e);
 void json_emit_bool(struct json_emit *e, bool v);
@@ -35,6 +42,8 @@ void json_emit_int(struct json_emit *e, int64_t v);
 void json_emit_uint(struct json_emit *e, uint64_t v);
 void json_emit_fixed3(struct json_emit *e, int64_t thousandths); /* 1234 is written 1.234 */
 void json_emit_text(struct json_emit *e, const char *s, size_t len);
+/* The same for what is known to be printable ASCII without quotes and backslashes. */
+void json_emit_plain(struct json_emit *e, const char *s, size_t len);
 void json_emit_string(struct json_emit *e, const char *cstr); /* NULL is written null */
 void json_emit_hex(struct json_emit *e, struct bytes b);      /* a string of lower-case digits */
 void json_emit_time(struct json_emit *e, int64_t unix_ms);    /* "2026-04-18T10:00:00.000Z" */
@@ -42,12 +51,47 @@ void json_emit_time(struct json_emit *e, int64_t unix_ms);    /* "2026-04-18T10:
 void json_emit_raw(struct json_emit *e, const char *json, size_t len);
 
 /* Key and value in one. */
-void json_emit_member_string(struct json_emit *e, const char *key, const char *cstr);
-void json_emit_member_text(struct json_emit *e, const char *key, const char *s, size_t len);
-void json_emit_member_int(struct json_emit *e, const char *key, int64_t v);
-void json_emit_member_uint(struct json_emit *e, const char *key, uint64_t v);
-void json_emit_member_bool(struct json_emit *e, const char *key, bool v);
-void json_emit_member_time(struct json_emit *e, const char *key, int64_t unix_ms);
-void json_emit_member_null(struct json_emit *e, const char *key);
+static inline void json_emit_member_string(struct json_emit *e, const char *key, const char *cstr)
+{
+    json_emit_key(e, key);
+    json_emit_string(e, cstr);
+}
+
+static inline void json_emit_member_text(struct json_emit *e, const char *key, const char *s,
+                                         size_t len)
+{
+    json_emit_key(e, key);
+    json_emit_text(e, s, len);
+}
+
+static inline void json_emit_member_int(struct json_emit *e, const char *key, int64_t v)
+{
+    json_emit_key(e, key);
+    json_emit_int(e, v);
+}
+
+static inline void json_emit_member_uint(struct json_emit *e, const char *key, uint64_t v)
+{
+    json_emit_key(e, key);
+    json_emit_uint(e, v);
+}
+
+static inline void json_emit_member_bool(struct json_emit *e, const char *key, bool v)
+{
+    json_emit_key(e, key);
+    json_emit_bool(e, v);
+}
+
+static inline void json_emit_member_time(struct json_emit *e, const char *key, int64_t unix_ms)
+{
+    json_emit_key(e, key);
+    json_emit_time(e, unix_ms);
+}
+
+static inline void json_emit_member_null(struct json_emit *e, const char *key)
+{
+    json_emit_key(e, key);
+    json_emit_null(e);
+}
 
 #endif
