@@ -29,22 +29,40 @@ struct span {
     const char *end;
 };
 
+/* What a character can be; asked for each. Octets beyond ASCII are no words: a byte order mark or
+ * junk before a label is likelier than a word. */
+enum {
+    BLANK = 1,
+    ENDS_VALUE = 2,
+    WORD = 4,
+    BEGINS_LABEL = 8, /* of any spelling above */
+    LABEL_WORD = WORD | BEGINS_LABEL,
+};
+static const uint8_t classes[256] = {
+    ['\0'] = ENDS_VALUE,         ['\t' ... '\n'] = BLANK | ENDS_VALUE,
+    ['\r'] = BLANK | ENDS_VALUE, [' '] = BLANK | ENDS_VALUE,
+    [','] = ENDS_VALUE,          [';'] = ENDS_VALUE,
+    ['|'] = ENDS_VALUE,          ['0' ... '9'] = WORD,
+    ['A' ... 'C'] = WORD,        ['D' ... 'E'] = LABEL_WORD,
+    ['F' ... 'H'] = WORD,        ['I'] = LABEL_WORD,
+    ['J' ... 'L'] = WORD,        ['M'] = LABEL_WORD,
+    ['N' ... 'R'] = WORD,        ['S' ... 'T'] = LABEL_WORD,
+    ['U' ... 'Z'] = WORD,        ['_'] = WORD,
+    ['a' ... 'c'] = WORD,        ['d' ... 'e'] = LABEL_WORD,
+    ['f' ... 'h'] = WORD,        ['i'] = LABEL_WORD,
+    ['j' ... 'l'] = WORD,        ['m'] = LABEL_WORD,
+    ['n' ... 'r'] = WORD,        ['s' ... 't'] = LABEL_WORD,
+    ['u' ... 'z'] = WORD,
+};
+
+static bool is(char c, int class)
+{
+    return classes[(uint8_t)c] & class;
+}
+
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* Octets beyond ASCII are none: a byte order mark or junk before a label is likelier than a word.
- */
-static bool is_word(char c)
-{
-    char l = str_lower(c);
-    return (l >= 'a' && l <= 'z') || str_is_digit(c) || c == '_';
-}
-
-static bool ends_value(char c)
-{
-    return is_blank(c) || c == ',' || c == ';' || c == '|' || c == '\0';
+    return is(c, BLANK);
 }
 
 static void skip_blanks(struct span *s)
@@ -68,20 +86,12 @@ static bool skip_words(struct span *s, const char *words)
     return true;
 }
 
-/* Of any spelling above; asked for nearly each character. */
-static bool begins_label(char c)
-{
-    return c == 'i' || c == 'd' || c == 'm' || c == 'e' || c == 's' || c == 't';
-}
-
 /* A label with its colon at s->pos, which moves behind it. */
 static bool take_label(struct span *s, enum label *label_r)
 {
-    if (s->pos >= s->end)
+    if (s->pos >= s->end || !is(*s->pos, BEGINS_LABEL))
         return false;
     char first = str_lower(*s->pos);
-    if (!begins_label(first))
-        return false;
     for (size_t i = 0; i < ARRAY_LEN(spellings); i++) {
         struct span at = *s;
         if (spellings[i].words[0] != first || !skip_words(&at, spellings[i].words))
@@ -105,7 +115,7 @@ static struct bytes take_value(struct span *s)
     if (take_label(&ahead, &label))
         return (struct bytes){0};
     const char *start = s->pos;
-    while (s->pos < s->end && !ends_value(*s->pos))
+    while (s->pos < s->end && !is(*s->pos, ENDS_VALUE))
         s->pos++;
     return (struct bytes){.data = (const uint8_t *)start, .len = (size_t)(s->pos - start)};
 }
@@ -125,7 +135,7 @@ static void find_labels(struct span s, struct bytes values[LABELS], bool seen[LA
     while (s.pos < s.end) {
         enum label label;
         if (!boundary || !take_label(&s, &label)) {
-            boundary = !is_word(*s.pos);
+            boundary = !is(*s.pos, WORD);
             s.pos++;
             continue;
         }
