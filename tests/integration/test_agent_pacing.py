@@ -4,12 +4,13 @@ import threading
 
 import pytest
 
-from harness.fake_bridge import ACCEPTED, operator_id, submit_body
+from harness.fake_bridge import ACCEPTED, REFUSED, operator_id, submit_body
+from harness.ipc import now_ms, record
 from harness.process import wait_for
 from harness.smsc import BIND_TRANSCEIVER, SUBMIT_SM, Smsc
 
 OP = operator_id(1)
-TPS_PEAK = 18
+SUBMITS_SENT, TPS_PEAK = 7, 18
 
 
 @pytest.fixture
@@ -73,3 +74,29 @@ def test_a_slow_pace_waits_for_no_acknowledgement(declared, smsc):
     wait_for(lambda: len(smsc.submits()) == count, 20, "all are sent")
     times = [p.at for p in smsc.submits()][pace:]
     assert (len(times) - 1) / (times[-1] - times[0]) >= 0.97 * pace
+
+
+def test_segments_and_retries_cost_a_token_each(declared, smsc):
+    pace, seen = 2, set()
+
+    def throttle(c, p):
+        is_new = p.body not in seen and p.body.endswith((b"text 1", b"text 2"))
+        seen.add(p.body)
+        smsc.answer(c, p, 0x58 if is_new else 0)
+
+    smsc.handlers[SUBMIT_SM] = throttle
+    bridge = declared()
+    bridge.send("PACE", operator_id=OP, per_second=pace)
+    bridge.wait("CREDIT", slots=200)
+    key = bridge.key()
+    parts = [key.__class__(*key[:3], n, 0) for n in range(1, 5)]
+    bridge.send_batch(*[record("SUBMIT", operator_id=OP, key=k, segments=4, not_after_ms=now_ms() + 60000,
+                               context=b"\x01", body=submit_body(b"text %d" % k[3])) for k in parts])
+    for k in parts[:2]:
+        assert bridge.outcome(k)["kind"] == REFUSED
+        bridge.send("RETRY", operator_id=OP, key=k, after_ms=0, context=b"\x01")
+        assert bridge.outcome(key.__class__(*k[:4], 1), timeout=20)["kind"] == ACCEPTED
+    assert [bridge.outcome(k)["kind"] for k in parts[2:]] == [ACCEPTED] * 2
+    assert len(smsc.submits()) == 6
+    wait_for(lambda: bridge.stats(OP)[SUBMITS_SENT] == 6, 5, "told")
+    assert bridge.stats(OP)[TPS_PEAK] == pace

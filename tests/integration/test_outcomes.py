@@ -59,6 +59,31 @@ def test_throttled_is_no_attempt(scripted, smsc):
     assert stack.bridge.metric("smpp_connector_submit_sm_total", status="throttled") == 3
 
 
+def test_who_is_throttled_for_long_keeps_its_turn(make_stack, smsc):
+    """Longer than AckWait: JetStream has no part in it, and the backlog does not come first."""
+    answers = []
+
+    def throttle_the_first(connection, p):
+        if not answers:
+            answers.append((p.body, p.at, 0x58))
+        is_first = p.body == answers[0][0]
+        status = 0x58 if is_first and p.at < answers[0][1] + 12.5 else 0
+        answers.append((p.body, p.at, status))
+        smsc.answer(connection, p, status)
+
+    smsc.handlers[SUBMIT_SM] = throttle_the_first
+    stack = make_stack(tps=10, mno_address=("127.0.0.1", smsc.port)).start()
+    stack.send(400)
+    wait_for(lambda: any(body == answers[0][0] and not status for body, _, status in list(answers)[1:]), 60,
+             "the first is accepted", 0.05)
+    info = stack.client.consumer_info("SMS_DISPATCH", "smpp-connector-" + stack.ids[0])
+    assert info["delivered"]["consumer_seq"] == info["delivered"]["stream_seq"], "each was delivered once"
+    tries = [at for body, at, _ in answers[1:] if body == answers[0][0]]
+    assert len(tries) > 3 and tries[-1] - tries[0] > 12
+    assert info["num_pending"] > 0, "others wait yet"
+    stack.agent.kill()
+
+
 def test_attempts_are_bounded_and_the_event_carries_the_status(scripted, smsc):
     refuse(smsc, *[0x08] * 10)
     stack = scripted(maxAttempts=2)
