@@ -96,7 +96,7 @@ def test_a_newer_minor_and_unknown_records_are_welcome(agent, bound, smsc):
     bridge = bound()
     unknown = struct.pack(">HHI", 999, 0, 5) + b"novel"
     longer = record("HEARTBEAT", wall_ms=1)
-    longer = longer[:4] + struct.pack(">I", 11) + longer[8:] + b"new"
+    longer = longer[:4] + struct.pack(">I", len(longer) - 8 + 3) + longer[8:] + b"new"
     bridge.send_batch(unknown, longer)
     assert bridge.outcome(bridge.submit(OP))["kind"] == ACCEPTED
     bridge.die()
