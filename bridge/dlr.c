@@ -20,7 +20,7 @@ struct dlr *dlr_create(const struct dlr_options *options)
     if (options->mo_subject && options->mo_subject[0])
         dlr->mo_subject = xstrdup(options->mo_subject);
     dlr->json = json_emit_growable();
-    dlr->mo = mo_messages_create();
+    dlr->mo = mo_messages_create(dlr);
     dlr->partial = dlr_partial_create(dlr);
     list_init(&dlr->free_deliveries);
     correlations_on_store(options->correlations, dlr_correlation_noted, dlr);
@@ -233,6 +233,7 @@ static void forget_operator(struct mno *op)
 void dlr_forget(struct dlr *dlr)
 {
     dlr_partial_forget(dlr->partial);
+    mo_messages_forget(dlr->mo);
     for (size_t i = 0; i < operators_count(dlr->options.operators); i++)
         forget_operator(operators_at(dlr->options.operators, i));
 }

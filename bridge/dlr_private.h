@@ -10,6 +10,7 @@
 
 #include "bridge/dlr.h"
 #include "bridge/dlr_states.h"
+#include "bridge/mo_event.h"
 #include "bridge/mo_repeats.h"
 
 #define DLR_SUBJECT "sms.dlr.inbound"
@@ -90,7 +91,7 @@ struct dlr {
     uint8_t *id_input;     /* reused: the octets of an event id */
     size_t id_input_size;
     struct dlr_states states;
-    struct redis_script aggregate_script;
+    struct redis_script aggregate_script, parts_script;
     struct mo_messages *mo; /* messages whose parts are coming in */
     struct dlr_partial *partial;
 };
@@ -163,7 +164,23 @@ void dlr_partial_destroy(struct dlr_partial **p);
 void mo_publish(struct delivery *d);
 void mo_forget(struct delivery *d);  /* it is no part of a message any more */
 void mo_give_up(struct delivery *d); /* it will be repeated */
-struct mo_messages *mo_messages_create(void) MUST_CHECK;
+void mo_publish_single(struct delivery *d);
+void mo_event_id(struct delivery *d);
+/* operator, reference, total, width, source and destination with their NULs */
+#define MO_MESSAGE_KEY_SIZE (IPC_OPERATOR_ID_SIZE + 4 + 2 * (SMPP_ADDRESS_SIZE + 64))
+size_t mo_message_key(const struct delivery *d, uint8_t out[MO_MESSAGE_KEY_SIZE]);
+struct mo_messages *mo_messages_create(struct dlr *dlr) MUST_CHECK;
 void mo_messages_destroy(struct mo_messages **mo);
+void mo_messages_forget(struct mo_messages *mo);
+
+/* mo_parts.c: parts that wait for others. */
+struct mo_parts;
+struct mo_parts *mo_parts_create(struct dlr *dlr) MUST_CHECK;
+void mo_parts_destroy(struct mo_parts **parts);
+/* Gives up what it is about to tell. */
+void mo_parts_forget(struct mo_parts *parts);
+void mo_lay_aside(struct delivery *d);
+/* `octets` has room for message_text_joinable_max() of the body. */
+struct mo_piece mo_piece_of(const struct delivery *d, uint8_t *octets);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * What is no receipt: a message that a phone sent. Without MO_SUBJECT it is refused; with it, its
  * text is decoded, the parts of a long one are put together while they are held unanswered (so that
- * a restart loses none), and the whole is published. A part that stays alone until 1 s before its
- * hold ends is published by itself, with `part` and `parts`.
+ * a restart loses none), and the whole is published. What is not whole after a second is laid aside
+ * (mo_parts.c), since some SMSCs send the next part only when this one was answered.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,14 +16,12 @@
 #include "bridge/dlr_private.h"
 
 enum { TLV_SAR_REFERENCE = 0x020C, TLV_SAR_TOTAL = 0x020E, TLV_SAR_PART = 0x020F };
-
-/* operator, reference, total, source and destination with their NULs */
-enum { MESSAGE_KEY_SIZE = IPC_OPERATOR_ID_SIZE + 4 + 2 * (SMPP_ADDRESS_SIZE + 64) };
+enum { TOGETHER_MS = 1000 }; /* how long the parts of a message may follow each other unanswered */
 
 /* A long message whose parts are coming in. */
 struct mo_message {
     struct list parts; /* deliveries, in order of arrival; a repeated part is in it twice */
-    uint8_t key[MESSAGE_KEY_SIZE];
+    uint8_t key[MO_MESSAGE_KEY_SIZE];
     size_t key_len;
     unsigned total;
     struct delivery *first[256]; /* by part number */
@@ -34,13 +32,20 @@ struct mo_message {
 struct mo_messages {
     struct map *by_key;
     struct mo_repeats repeats;
+    struct mo_parts *parts;
 };
 
-struct mo_messages *mo_messages_create(void)
+struct mo_messages *mo_messages_create(struct dlr *dlr)
 {
     struct mo_messages *mo = xcalloc(1, sizeof(*mo));
     mo->by_key = map_create();
+    mo->parts = dlr->mo_subject ? mo_parts_create(dlr) : NULL;
     return mo;
+}
+
+void mo_messages_forget(struct mo_messages *mo)
+{
+    mo_parts_forget(mo->parts);
 }
 
 /* The deliveries have left their messages before. */
@@ -50,6 +55,7 @@ void mo_messages_destroy(struct mo_messages **mo)
         return;
     INVARIANT(map_count((*mo)->by_key) == 0);
     map_destroy(&(*mo)->by_key);
+    mo_parts_destroy(&(*mo)->parts);
     free(*mo);
     *mo = NULL;
 }
@@ -72,18 +78,10 @@ static void read_concatenation(struct delivery *d)
     }
 }
 
-static struct message_text_alphabet alphabet_of(const struct mno *op)
-{
-    return (struct message_text_alphabet){
-        .default_alphabet = (enum split_alphabet)op->settings.default_alphabet,
-        .packed = op->settings.gsm7_packed,
-    };
-}
-
 static void decode_text(struct delivery *d)
 {
     d->mo_text_len =
-        message_text_decode(alphabet_of(d->op), d->sm.data_coding, smpp_sm_message(&d->sm),
+        message_text_decode(mo_event_alphabet(d->op), d->sm.data_coding, smpp_sm_message(&d->sm),
                             d->udh.length, d->udh.tables, d->text, d->text_size);
 }
 
@@ -94,9 +92,9 @@ static void key_put_text(struct buf_writer *w, const char *s)
     buf_put(w, s, strnlen(s, SMPP_ADDRESS_SIZE + 63) + 1);
 }
 
-static size_t message_key(const struct delivery *d, uint8_t out[MESSAGE_KEY_SIZE])
+size_t mo_message_key(const struct delivery *d, uint8_t out[MO_MESSAGE_KEY_SIZE])
 {
-    struct buf_writer w = buf_writer(out, MESSAGE_KEY_SIZE);
+    struct buf_writer w = buf_writer(out, MO_MESSAGE_KEY_SIZE);
     buf_put(&w, d->op->id, IPC_OPERATOR_ID_SIZE);
     buf_put_u16(&w, d->udh.reference);
     buf_put_u8(&w, d->udh.total);
@@ -110,8 +108,8 @@ static size_t message_key(const struct delivery *d, uint8_t out[MESSAGE_KEY_SIZE
 static struct mo_message *message_of(struct delivery *d)
 {
     struct map *by_key = d->dlr->mo->by_key;
-    uint8_t key[MESSAGE_KEY_SIZE];
-    size_t len = message_key(d, key);
+    uint8_t key[MO_MESSAGE_KEY_SIZE];
+    size_t len = mo_message_key(d, key);
     struct mo_message *m = map_get(by_key, key, len);
     if (m)
         return m;
@@ -153,118 +151,67 @@ static void join(struct delivery *d)
         m->present++;
     }
     d->phase = DLR_ASSEMBLING;
-    delivery_schedule(d, delivery_hold_left_ms(d) - DLR_MARGIN_MS);
+    delivery_schedule(d, TOGETHER_MS);
 }
 
 /* --- publishing --- */
 
-static const char *const kind_names[] = {
-    [MESSAGE_TEXT_DEFAULT] = "GSM7",  [MESSAGE_TEXT_LATIN1] = "LATIN1",
-    [MESSAGE_TEXT_ASCII] = "ASCII",   [MESSAGE_TEXT_UCS2] = "UCS2",
-    [MESSAGE_TEXT_BINARY] = "BINARY",
-};
-
-static void emit_head(struct delivery *d)
-{
-    struct json_emit *e = &d->dlr->json;
-    char event_id[UUID_TEXT_SIZE];
-    enum message_text_kind kind = message_text_kind(d->sm.data_coding);
-    uuid_format(&d->event_id, event_id);
-    json_emit_reset(e);
-    json_emit_object_begin(e);
-    json_emit_member_string(e, "version", "1.0");
-    json_emit_member_string(e, "eventId", event_id);
-    json_emit_member_time(e, "occurredAt", d->received_ms);
-    json_emit_member_string(e, "operatorId", d->op->id_text);
-    json_emit_member_string(e, "from", d->sm.source);
-    json_emit_member_string(e, "to", d->sm.dest);
-    json_emit_member_string(e, "encoding", kind_names[kind]);
-    json_emit_member_uint(e, "dataCoding", d->sm.data_coding);
-}
-
-static void emit_binary(struct json_emit *e, const struct delivery *d)
+static struct bytes without_header(const struct delivery *d)
 {
     struct bytes message = smpp_sm_message(&d->sm);
     size_t header = min_size(d->udh.length, message.len);
-    json_emit_key(e, "dataHex");
-    json_emit_hex(e, (struct bytes){.data = message.data + header, .len = message.len - header});
+    return (struct bytes){.data = message.data + header, .len = message.len - header};
+}
+
+static struct mo_event event_of(const struct delivery *d)
+{
+    return (struct mo_event){
+        .event_id = d->event_id,
+        .received_ms = d->received_ms,
+        .op = d->op,
+        .from = d->sm.source,
+        .to = d->sm.dest,
+        .data_coding = d->sm.data_coding,
+        .text = {(const uint8_t *)d->text, d->mo_text_len},
+    };
 }
 
 static void emit_single(struct delivery *d)
 {
-    struct json_emit *e = &d->dlr->json;
-    emit_head(d);
-    json_emit_member_text(e, "text", d->text, d->mo_text_len);
+    struct mo_event event = event_of(d);
     if (message_text_kind(d->sm.data_coding) == MESSAGE_TEXT_BINARY)
-        emit_binary(e, d);
+        event.binary = without_header(d);
     if (d->udh.has_concat) {
-        json_emit_member_uint(e, "part", d->udh.part);
-        json_emit_member_uint(e, "parts", d->udh.total);
+        event.part = d->udh.part;
+        event.parts = d->udh.total;
     }
-    json_emit_object_end(e);
+    mo_event_emit(&d->dlr->json, &event);
 }
 
-static bool are_coded_alike(const struct mo_message *m)
+static void emit_whole(struct delivery *d, const struct mo_message *m)
 {
-    const struct delivery *one = m->first[1];
-    for (unsigned part = 2; part <= m->total; part++) {
-        const struct delivery *d = m->first[part];
-        if (d->sm.data_coding != one->sm.data_coding ||
-            d->udh.tables.locking != one->udh.tables.locking ||
-            d->udh.tables.single != one->udh.tables.single)
-            return false;
-    }
-    return true;
-}
-
-/* Octets are joined and then decoded, since phones cut escape and surrogate pairs. */
-static void join_octets(const struct mo_message *m, struct text *text)
-{
-    const struct delivery *one = m->first[1];
-    struct message_text_alphabet alphabet = alphabet_of(one->op);
+    struct mo_piece pieces[UINT8_MAX];
+    struct text text = {0};
     size_t most = 0, len = 0;
     for (unsigned part = 1; part <= m->total; part++)
         most += message_text_joinable_max(m->first[part]->body_len);
     uint8_t *octets = xmalloc(most);
     for (unsigned part = 1; part <= m->total; part++) {
-        const struct delivery *d = m->first[part];
-        len += message_text_joinable(alphabet, d->sm.data_coding, smpp_sm_message(&d->sm),
-                                     d->udh.length, octets + len);
+        pieces[part - 1] = mo_piece_of(m->first[part], octets + len);
+        len += pieces[part - 1].octets.len;
     }
-    alphabet.packed = false;
-    size_t size = MESSAGE_TEXT_SIZE(len);
-    char *decoded = xmalloc(size + 1);
-    len = message_text_decode(alphabet, one->sm.data_coding, (struct bytes){octets, len}, 0,
-                              one->udh.tables, decoded, size);
-    text_append(text, decoded, len);
-    free(decoded);
-    free(octets);
-}
-
-static void join_texts(const struct mo_message *m, struct text *text)
-{
-    for (unsigned part = 1; part <= m->total; part++)
-        text_append(text, m->first[part]->text, m->first[part]->mo_text_len);
-}
-
-static void emit_whole(struct delivery *d, const struct mo_message *m)
-{
-    struct json_emit *e = &d->dlr->json;
-    struct text text = {0};
-    if (are_coded_alike(m))
-        join_octets(m, &text);
-    else
-        join_texts(m, &text);
-    emit_head(d);
-    json_emit_member_text(e, "text", text.data, text.len);
-    json_emit_member_uint(e, "parts", m->total);
-    json_emit_object_end(e);
+    mo_event_join(d->op, pieces, m->total, &text);
+    struct mo_event event = event_of(d);
+    event.text = (struct bytes){(const uint8_t *)text.data, text.len};
+    event.parts = m->total;
+    mo_event_emit(&d->dlr->json, &event);
     text_free(&text);
+    free(octets);
 }
 
 /* Whoever writes the same twice has written two; what the MNO repeats since it was not answered is
  * one. */
-static void mo_event_id(struct delivery *d)
+void mo_event_id(struct delivery *d)
 {
     uint8_t input[EVENT_ID_INPUT_SIZE], digest[UUID_SHA1_SIZE];
     struct buf_writer w = buf_writer(input, sizeof(input));
@@ -286,19 +233,14 @@ void mo_give_up(struct delivery *d)
         mo_repeats_note(&d->dlr->mo->repeats, &d->mo_same, d->identity);
 }
 
-/* Of the whole: made of its parts', so that a repetition of all of them is the same event. */
-static void whole_event_id(struct delivery *publisher, const struct mo_message *m)
+static struct uuid whole_event_id(const struct mo_message *m)
 {
     struct uuid ids[UINT8_MAX];
-    struct bytes parts[1 + UINT8_MAX] = {{.data = event_id_namespace.octets, .len = UUID_SIZE}};
     for (unsigned part = 1; part <= m->total; part++) {
         mo_event_id(m->first[part]);
         ids[part - 1] = m->first[part]->event_id;
-        parts[part] = (struct bytes){.data = ids[part - 1].octets, .len = UUID_SIZE};
     }
-    uint8_t digest[UUID_SHA1_SIZE];
-    crypto_sha1(parts, 1 + m->total, digest);
-    publisher->event_id = uuid5_from_sha1(digest);
+    return mo_event_whole_id(ids, m->total);
 }
 
 static void on_single_stored(void *arg, bool duplicate)
@@ -325,13 +267,13 @@ static void on_whole_stored(void *arg, bool duplicate)
     }
 }
 
-static void publish_single(struct delivery *d)
+void mo_publish_single(struct delivery *d)
 {
     mo_event_id(d);
     emit_single(d);
     dlr_publish_json(d, d->dlr->mo_subject, on_single_stored);
     if (!d->publish)
-        delivery_wait(d, publish_single);
+        delivery_wait(d, mo_publish_single);
 }
 
 static void publish_whole(struct delivery *d)
@@ -340,11 +282,11 @@ static void publish_whole(struct delivery *d)
     if (m->present < m->total) { /* a part's hold ended while this waited */
         m->publisher = NULL;
         d->phase = DLR_ASSEMBLING;
-        delivery_schedule(d, delivery_hold_left_ms(d) - DLR_MARGIN_MS);
+        delivery_schedule(d, TOGETHER_MS);
         return;
     }
     m->publisher = d;
-    whole_event_id(d, m);
+    d->event_id = whole_event_id(m);
     emit_whole(d, m);
     dlr_publish_json(d, d->dlr->mo_subject, on_whole_stored);
     if (!d->publish)
@@ -364,14 +306,14 @@ void mo_publish(struct delivery *d)
             return;
         }
         mo_forget(d);
-        publish_single(d);
+        mo_lay_aside(d);
         return;
     }
     read_concatenation(d);
     decode_text(d);
     bool is_text = message_text_kind(d->sm.data_coding) != MESSAGE_TEXT_BINARY;
     if (!d->udh.has_concat || d->udh.total < 2 || !is_text) {
-        publish_single(d);
+        mo_publish_single(d);
         return;
     }
     join(d);

@@ -14,6 +14,8 @@ add_library(bridge-receipts STATIC
   dlr_receipt.c
   dlr_states.c
   mo_publish.c
+  mo_event.c
+  mo_parts.c
   mo_repeats.c
   # what the agent reports and asks for
   health_events.c

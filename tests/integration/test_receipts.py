@@ -343,6 +343,33 @@ def test_long_messages_from_phones(with_mo):
     assert messages(stack, 3)[2]["dataHex"] == "0102ff"
 
 
+def test_a_phone_s_parts_one_after_the_other(with_mo):
+    """The SMSC sends the next part when this one was answered; the bridge is another one by then."""
+    stack, c = with_mo()
+
+    def send(part, text, source="99970000001"):
+        sequence = c.request(DELIVER_SM, receipt_body(source, "1234", b"\5\0\3\x2b\2" + bytes([part]) + text,
+                                                      esm_class=0x40))
+        assert c.wait(DELIVER_SM | RESP, 20, sequence).status == 0
+    send(1, b"one and ")
+    send(1, b"alone", source="99970000002")
+    assert stack.client.read_stream("MO") == []
+    send(1, b"the reference again", source="99970000002")
+    assert messages(stack, 1)[0]["text"] == "the reference again"
+    stack.restart_bridge().wait_ready()
+    send(2, b"two")
+    message = messages(stack, 2)[1]
+    assert (message["text"], message["parts"]) == ("one and two", 2)
+    due = "smpp:mo-parts:due:{%s}" % stack.ids[0]
+    (name,) = wait_for(lambda: (lambda n: n if len(n) == 1 else None)(stack.redis.command("ZRANGE", due, 0, -1)), 15,
+                       "one is left")
+    assert 0 < float(stack.redis.command("ZSCORE", due, name)) / 1000 - time.time() <= 120
+    stack.redis.command("ZADD", due, "XX", 1, name)
+    message = messages(stack, 3)[2]
+    assert (message["text"], message["part"], message["parts"], message["from"]) == ("alone", 1, 2, "99970000002")
+    wait_for(lambda: stack.redis.command("KEYS", "smpp:mo-parts:*") == [], 15, "nothing is kept")
+
+
 @pytest.mark.parametrize("detection", ["flags", "text", "any"])
 def test_what_makes_a_receipt_where_phones_write_too(with_mo, detection):
     stack, c = with_mo(receiptDetection=detection)

@@ -44,6 +44,18 @@ static uint64_t part(struct rig *r, uint8_t reference, uint8_t total, uint8_t nu
     return coded_part(r, reference, total, number, 0, text, strlen(text));
 }
 
+/* 0: absent */
+static void expect_part(const struct rig *r, size_t i, int64_t part, int64_t parts)
+{
+    struct json *root = event(r, i);
+    int64_t number = 0, total = 0;
+    (void)!json_int(json_member(root, "part"), 1, 255, &number);
+    (void)!json_int(json_member(root, "parts"), 1, 255, &total);
+    assert_int_equal(number, part);
+    assert_int_equal(total, parts);
+    json_destroy(&root);
+}
+
 static void test_parts_are_put_together(void **state)
 {
     struct rig *r = *state;
@@ -60,11 +72,72 @@ static void test_parts_are_put_together(void **state)
     assert_int_equal(dlr_view(r->dlr).under_way, 1);
     assert_int_equal(r->op->counters.mo_published, 1);
 
-    pass_ms(r, HOLD_MS - 900); /* the lonely part is told by itself */
+    pass_ms(r, 1500);
+    assert_int_equal(fake_link_count(r->link), 5); /* the lonely part is laid aside */
+    assert_int_equal(fake_js_count(r->js), 1);
+    pass_ms(r, 5000); /* and told by itself when its time is up */
     assert_int_equal(fake_js_count(r->js), 2);
     expect_text(r, 1, "text", "another ");
+    expect_text(r, 1, "from", PHONE);
+    expect_text(r, 1, "to", SENDER);
+    expect_part(r, 1, 1, 2);
     fake_js_store(r->js, 1, false);
     expect_nothing_under_way(r);
+    pass_ms(r, 12000);
+    assert_int_equal(fake_js_count(r->js), 2);
+}
+
+/* An SMSC that sends the next part when this one was answered. */
+static void test_one_part_at_a_time(void **state)
+{
+    struct rig *r = *state;
+    static const char *const octets[] = {"caf\x1b", "e ",
+                                         "\x1b"
+                                         "e!"};
+    for (uint8_t n = 1; n <= 3; n++) {
+        uint64_t id = coded_part(r, 7, 3, n, 0, octets[n - 1], strlen(octets[n - 1]));
+        pass_ms(r, 1100);
+        if (n == 3) {
+            assert_int_equal(fake_js_count(r->js), 1);
+            assert_int_equal(fake_link_count(r->link), 2);
+            fake_js_store(r->js, 0, false);
+        }
+        expect_done(r, n - 1u, id, SMPP_ROK);
+    }
+    expect_text(r, 0, "text", "caf\xe2\x82\xac \xe2\x82\xac!");
+    expect_part(r, 0, 0, 3);
+    expect_nothing_under_way(r);
+    pass_ms(r, 12000); /* nothing of it is left */
+    assert_int_equal(fake_js_count(r->js), 1);
+}
+
+static void test_the_last_part_is_repeated(void **state)
+{
+    struct rig *r = *state;
+    part(r, 7, 2, 1, "one ");
+    pass_ms(r, 1100);
+    for (int i = 0; i < 2; i++) { /* the PubAck is late, so it is not answered the first time */
+        part(r, 7, 2, 2, "two");
+        pass_ms(r, 1100);
+        expect_text(r, (size_t)i, "text", "one two");
+        dlr_forget(r->dlr);
+    }
+    expect_nothing_under_way(r);
+}
+
+static void test_no_place_to_lay_it(void **state)
+{
+    struct rig *r = *state;
+    uint64_t id = part(r, 7, 2, 2, "two");
+    fake_redis_set_down(r->redis, true);
+    pass_ms(r, HOLD_MS - 1200);
+    assert_int_equal(fake_js_count(r->js), 0);
+    pass_ms(r, 400);
+    assert_int_equal(fake_js_count(r->js), 1);
+    expect_text(r, 0, "text", "two");
+    expect_part(r, 0, 2, 2);
+    fake_js_store(r->js, 0, false);
+    expect_done(r, 0, id, SMPP_ROK);
 }
 
 static void test_parts_are_forgotten_together(void **state)
@@ -169,6 +242,9 @@ int main(void)
         TEST(test_a_message_from_a_phone),
         TEST(test_parts_are_put_together),
         TEST(test_parts_are_forgotten_together),
+        TEST(test_one_part_at_a_time),
+        TEST(test_the_last_part_is_repeated),
+        TEST(test_no_place_to_lay_it),
         TEST(test_what_only_looks_like_a_receipt),
         TEST(test_who_writes_the_same_twice_wrote_two),
         TEST(test_a_whole_is_known_when_it_is_repeated),
