@@ -165,7 +165,9 @@ def _parse_headers(raw):
 
 
 class NatsClient:
-    def __init__(self, address, user=None, password=None, connect_timeout=5):
+    """`credentials`: (key, JWT) of harness/nats_jwt.py."""
+
+    def __init__(self, address, user=None, password=None, connect_timeout=5, credentials=None):
         # From another address: on loopback, a port that nobody listens on may be connected with itself.
         self._socket = socket.create_connection(address, connect_timeout, ("127.0.0.2", 0))
         self._socket.settimeout(None)
@@ -179,11 +181,13 @@ class NatsClient:
         self.closed = False
         self.errors = []
         self._inbox = "_INBOX.test" + base64.b32encode(os.urandom(8)).decode().rstrip("=")
-        self._file.readline()  # INFO
+        info = json.loads(self._file.readline().split(b" ", 1)[1])
         options = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True,
                    "lang": "test", "version": "1", "protocol": 1}
         if user:
             options.update(user=user, **{"pass": password})
+        if credentials:
+            options.update(jwt=credentials[1], sig=credentials[0].sign(info["nonce"].encode()))
         self._write(b"CONNECT " + json.dumps(options).encode() + b"\r\nPING\r\n")
         line = self._file.readline()
         if not line.startswith(b"PONG"):

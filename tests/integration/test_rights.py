@@ -3,7 +3,7 @@ the less usual arrangements, and what is said about a right that is missing."""
 import concurrent.futures
 import json
 
-from harness import rights
+from harness import nats_jwt, rights
 from harness.nats import create_platform_streams
 from harness.process import wait_for
 from harness.stack import operator_id
@@ -27,6 +27,29 @@ def test_a_domain_and_a_stream_for_one_operator_alone(make_stack):
         assert sorted(delivered) == sorted(ids[n])
     wait_for(lambda: stack.unacknowledged(0) + stack.unacknowledged(1, "OWN") == 0, 20, "all acknowledged", 0.1)
     assert stack.client.stream_messages_count("DEAD_LETTERS") == 1
+
+
+def test_a_credentials_file(make_stack, tmp_path):
+    """NATS_CREDS_FILE: JWT and seed, with README's rights."""
+    stack = make_stack()
+    users, path = nats_jwt.Users(), str(tmp_path / "nats.creds")
+    users.write_credentials(path, "connector", rights.nats_rights(["SMS_DISPATCH"]))
+    stack.nats.config = users.config()
+    stack.nats.start()
+    stack.redis.start()
+    stack.client = stack.nats.client(credentials=users.user("harness"))
+    create_platform_streams(stack.client)
+    stack.start_mno()
+    stack.agent.start()
+    stack.bridge = stack.make_bridge(NATS_URL=stack.nats.url, NATS_CREDS_FILE=path).start()
+    stack.bridge.wait_ready()
+    ids = stack.send(5)
+    wait_for(lambda: len(stack.dlr_events()) == 5, 20, "the receipts", 0.1)
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+    with open(path, encoding="ascii") as f:
+        lines = f.read().split("\n")
+    log = "\n".join(stack.bridge.lines)
+    assert lines[1] not in log and lines[5] not in log
 
 
 CONSUMER = {"ack_policy": "explicit", "ack_wait": 10_000_000_000, "max_ack_pending": 1000, "deliver_policy": "all"}
