@@ -90,32 +90,48 @@ def test_the_credentials_limit_counts_without_a_rebind(mounted, smsc):
     assert len(smsc.binds()) == 2
 
 
-def test_a_settings_file_retunes_on_sighup(make_stack, smsc, tmp_path):
-    """The file is written under another name that it has elsewhere, which no watch of its directory tells. The bridge
-    looks by itself every 10 s: it can't be that which saw both changes, each within less than half of it."""
-    path, elsewhere = str(tmp_path / "settings"), str(tmp_path / "elsewhere" / "settings")
-    os.mkdir(os.path.dirname(elsewhere))
+class Unwatched:
+    """A file that is written under another name that it has elsewhere: no watch of its directory tells. The programs
+    look by themselves every 10 s, so that is not what sees two changes, each within less than half of it."""
 
-    def write(text):
-        with open(elsewhere, "w", encoding="utf-8") as f:
+    def __init__(self, directory, name, text):
+        self.path, self.other = os.path.join(directory, name), os.path.join(directory, "elsewhere", name)
+        os.makedirs(os.path.dirname(self.other), exist_ok=True)
+        self.write(text)
+        os.link(self.other, self.path)
+
+    def write(self, text):
+        with open(self.other, "w", encoding="utf-8") as f:
             f.write(text)
 
-    def hang_up(says):
-        since = len(stack.bridge.lines)
-        stack.bridge.send_signal(1)
-        stack.bridge.wait_line(says, timeout=4.5, since=since)
-    write("WINDOW_SIZE=5\n")
-    os.link(elsewhere, path)
-    stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings={"SETTINGS_FILE": path}).start()
+
+def hang_up(process, file, text, says):
+    since = len(process.lines)
+    file.write(text)
+    process.send_signal(1)
+    process.wait_line(says, timeout=4.5, since=since)
+
+
+def test_files_are_read_again_on_sighup(make_stack, smsc, tmp_path):
+    settings = Unwatched(str(tmp_path), "settings", "WINDOW_SIZE=5\n")
+    operators = Unwatched(str(tmp_path), "operators.json", rows((1, {})))
+    of_agent = Unwatched(str(tmp_path), "agent-settings", "LOG_LEVEL=info\n")
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port), operators_file=False, agent_settings={"SETTINGS_FILE": of_agent.path},
+                       bridge_settings={"SETTINGS_FILE": settings.path, "OPERATORS_FILE": operators.path, "OPERATOR_IDS": None})
+    stack.start()
     smsc.handlers[SUBMIT_SM] = None
     stack.send(12)
     wait_for(lambda: len(smsc.submits()) == 5, 10, "a window of five")
-    write("WINDOW_SIZE=8\n")
-    hang_up('"setting":"WINDOW_SIZE","from":"5","to":"8"')
-    write("WINDOW_SIZE=8\nENQUIRE_LINK_INTERVAL_MS=1000\nENQUIRE_LINK_TIMEOUT_MS=1000\n")
-    hang_up('"setting":"ENQUIRE_LINK_INTERVAL_MS"')
-    wait_for(lambda: len(smsc.submits()) == 8, 10, "a window of eight")
+    hang_up(stack.bridge, settings, "WINDOW_SIZE=7\n", '"setting":"WINDOW_SIZE","from":"5","to":"7"')
+    hang_up(stack.bridge, settings, "WINDOW_SIZE=7\nENQUIRE_LINK_INTERVAL_MS=1000\nENQUIRE_LINK_TIMEOUT_MS=1000\n",
+            '"setting":"ENQUIRE_LINK_INTERVAL_MS"')
+    wait_for(lambda: len(smsc.submits()) == 7, 10, "a window of seven")
     wait_for(lambda: smsc.connections[0].count(ENQUIRE_LINK) >= 2, 10, "heartbeats every second")
+    for window in (8, 9):
+        hang_up(stack.bridge, operators, rows((1, {"windowSize": window})), "an operator's settings changed")
+    wait_for(lambda: len(smsc.submits()) == 9, 10, "a window of nine")
+    for before, after in (("info", "debug"), ("debug", "info")):
+        hang_up(stack.agent, of_agent, f"LOG_LEVEL={after}\n", f'"setting":"LOG_LEVEL","from":"{before}","to":"{after}"')
     assert len(smsc.connections) == 1
 
 
