@@ -277,6 +277,16 @@ static void write_accepted(struct page *p, const char *name, const struct mno *o
     sample(p, name, op, tps_view(p->m->tps, op).accepted);
 }
 
+static void write_lease_slots(struct page *p, const char *name, const struct mno *op)
+{
+    sample(p, name, op, leases_count(op));
+}
+
+static void write_consumer_trouble(struct page *p, const char *name, const struct mno *op)
+{
+    sample(p, name, op, management_mt_of(p->m, op).trouble != NULL);
+}
+
 static void write_lease_held(struct page *p, const char *name, const struct mno *op)
 {
     sample(p, name, op, leases_held(op));
@@ -368,6 +378,12 @@ static void write_ours(struct page *p)
     each_operator(p, PREFIX "lease_held", "gauge",
                   "Binds whose lease this instance holds; 0 with static assignment",
                   write_lease_held);
+    each_operator(p, PREFIX "lease_slots", "gauge",
+                  "Binds of the operator, each with a lease; 0 with static assignment",
+                  write_lease_slots);
+    each_operator(p, PREFIX "consumer_trouble", "gauge",
+                  "1: the operator's commands can't be fetched, /ready says why",
+                  write_consumer_trouble);
     each_operator(p, PREFIX "tps_slow_downs_total", "counter",
                   "Times the operator slowed us down below the contract", write_slow_downs);
     each_operator(p, PREFIX "token_wait_seconds", "histogram",
