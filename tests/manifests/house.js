@@ -70,7 +70,69 @@ function ports(docs) {
   });
 }
 
+const one = (docs, kind) => docs.find((d) => d.kind === kind && d.metadata.name === 'smpp-connector');
+// What `want` says has to be so; what it does not name is free. undefined: must not be there.
+function differs(is, want, of) {
+  if (want === null || typeof want !== 'object') {
+    return is === want ? [] : [`${of}: ${JSON.stringify(is)}, not ${JSON.stringify(want)}`];
+  }
+  if (Array.isArray(want)) return JSON.stringify(is) === JSON.stringify(want) ? [] : [`${of}: ${JSON.stringify(is)}`];
+  return Object.entries(want).flatMap(([k, v]) => differs(is?.[k], v, `${of}.${k}`));
+}
+
+const PROBES = {
+  'session-agent': {
+    livenessProbe: { exec: { command: ['/smpp-session-agent', '--check'] }, initialDelaySeconds: 20, periodSeconds: 20,
+      timeoutSeconds: 5, failureThreshold: 6 },
+    readinessProbe: undefined, startupProbe: undefined, lifecycle: undefined },
+  bridge: {
+    livenessProbe: { httpGet: { path: '/health', port: 'mgmt' }, initialDelaySeconds: 5, periodSeconds: 10, timeoutSeconds: 3,
+      failureThreshold: 3, terminationGracePeriodSeconds: 5 },
+    readinessProbe: { httpGet: { path: '/ready', port: 'mgmt' }, periodSeconds: 5, timeoutSeconds: 2, failureThreshold: 2 },
+    startupProbe: undefined, lifecycle: undefined },
+};
+
+// An image is exchanged in place only without init steps where OpenKruise does it.
+function initStep(docs) {
+  const set = one(docs, 'StatefulSet');
+  const steps = connector(docs).spec.initContainers ?? [];
+  if (set.apiVersion.startsWith('apps.kruise.io/')) return steps.map((c) => `init step ${c.name}`);
+  const bridge = container(docs, 'bridge');
+  return [...differs(steps.map((c) => c.args), [['--check-config']], 'initContainers'),
+    ...steps.flatMap((c) => ['image', 'env', 'volumeMounts', 'securityContext']
+      .filter((f) => JSON.stringify(c[f]) !== JSON.stringify(bridge[f])).map((f) => `${c.name}: not the bridge's ${f}`))];
+}
+
+// A file that is missing has to show before the containers run; whole directories follow a change.
+function mountedFiles(docs) {
+  const optional = ['smpp-connector-mno-tls']; // only for MNOs that speak TLS
+  return connector(docs).spec.volumes.filter((v) => v.configMap || v.secret).flatMap((v) => {
+    const name = v.configMap?.name ?? v.secret.secretName;
+    const source = v.configMap ?? v.secret;
+    return [...(source.optional === optional.includes(name) ? [] : [`volume ${v.name}: optional ${source.optional}`]),
+      ...(source.items ? [`volume ${v.name}: single files`] : [])];
+  });
+}
+
 export const CHECKS = {
+  'nothing replaces a pod by itself, none waits for another': (docs) => differs(one(docs, 'StatefulSet').spec, {
+    podManagementPolicy: 'Parallel',
+    updateStrategy: one(docs, 'StatefulSet').apiVersion.startsWith('apps.kruise.io/')
+      ? { rollingUpdate: { partition: 1, podUpdatePolicy: 'InPlaceOnly' } } : { type: 'OnDelete', rollingUpdate: undefined },
+  }, 'StatefulSet'),
+  'probes: what they ask and how patient they are; no hooks': (docs) => Object.entries(PROBES)
+    .flatMap(([name, want]) => differs(container(docs, name), want, name)),
+  'time to drain': (docs) => differs(connector(docs).spec, { terminationGracePeriodSeconds: 45 }, 'pod'),
+  'a node can be drained while an MNO is away': (docs) => differs(one(docs, 'PodDisruptionBudget').spec,
+    { maxUnavailable: 1, unhealthyPodEvictionPolicy: 'AlwaysAllow' }, 'PodDisruptionBudget'),
+  'each pod is reached by name, ready or not': (docs) => differs(one(docs, 'Service').spec,
+    { clusterIP: 'None', publishNotReadyAddresses: true }, 'Service'),
+  'the configuration is checked before there is a bind': initStep,
+  'ConfigMap and Secrets as directories that have to be there': mountedFiles,
+  'scraped without the operator too': (docs) => differs(one(docs, 'StatefulSet').spec.template.metadata.annotations, {
+    'prometheus.io/scrape': 'true', 'prometheus.io/path': '/metrics',
+    'prometheus.io/port': String(container(docs, 'bridge').ports.find((p) => p.name === 'mgmt').containerPort),
+  }, 'annotations'),
   'restricted: not root': (docs) => eachTemplate(docs, 'runAsNonRoot', (t) => t.spec.securityContext?.runAsNonRoot === true),
   'restricted: seccomp': (docs) => eachTemplate(docs, 'seccompProfile RuntimeDefault',
     (t) => t.spec.securityContext?.seccompProfile?.type === 'RuntimeDefault'),

@@ -7,6 +7,7 @@ import path from 'node:path';
 import * as yaml from 'js-yaml';
 import { check } from './schema.js';
 import { CHECKS } from './house.js';
+import { BREAKS } from './house_broken.js';
 import { asRules, checkDashboard, unknown } from './metrics.js';
 
 const [directory, work] = process.argv.slice(2);
@@ -52,6 +53,17 @@ for (const file of fs.readdirSync(new URL('broken', import.meta.url)).sort()) {
     const found = await check(d);
     report(`broken/${file} is refused`, found.length > 0 ? [] : ['nothing was found wrong with it']);
   }
+}
+
+for (const [name, ok] of Object.entries(CHECKS)) {
+  const ways = BREAKS[name] ?? [];
+  const unseen = ways.filter((spoil) => {
+    const documents = structuredClone(load(path.join(directory, 'single.yaml')));
+    spoil(documents);
+    return ok(documents).length === 0;
+  });
+  report(`"${name}" notices what it is for`, ways.length === 0 ? ['nothing says how it is broken']
+    : unseen.map((spoil) => `not noticed: ${spoil}`));
 }
 
 console.log(`${passed} passed, ${failed} failed`);
