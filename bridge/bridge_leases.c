@@ -110,6 +110,7 @@ static void on_taken(void *arg, struct mno *op, uint8_t bind)
         op->standby = false;
         op->release = RELEASE_NONE;
         set_voice(b, op, VOICE_OURS);
+        mt_path_operator_taken(b->mt, op, leases_was_offered(op, bind));
         tps_operator_added(b->tps, op);
     }
     if (b->attached && operators_is_served(op))
@@ -178,7 +179,7 @@ void bridge_leases_create(struct bridge *b)
 static void give_all(struct mno *op)
 {
     for (size_t i = 0; i < leases_count(op); i++)
-        leases_give(op, (uint8_t)i);
+        leases_give(op, (uint8_t)i, false);
 }
 
 static void release_step(struct mno *op, enum operator_release step)
@@ -262,7 +263,7 @@ static void look_at_bind(struct bridge *b, struct mno *op, uint8_t bind)
     log_warn("a bind that can't be had is offered to others", LOG_STR("operatorId", op->id_text),
              LOG_UINT("bind", bind), LOG_INT("unboundMs", unbound_ms));
     send_lease(b, op, bind, (mono_t){0}, 0);
-    leases_give(op, bind);
+    leases_give(op, bind, true);
 }
 
 void bridge_leases_look(struct bridge *b)

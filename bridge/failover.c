@@ -10,7 +10,8 @@
 #include "bridge/mt_consumer.h"
 #include "bridge/mt_settle.h"
 
-#define STEADY_PART 10 /* of FAILOVER_AFTER_MS */
+#define STEADY_PART 10  /* of FAILOVER_AFTER_MS */
+#define OFFERED_MS 2000 /* for a bind that another instance could not have */
 
 static const char *backup_text(const struct mno *op, char out[UUID_TEXT_SIZE])
 {
@@ -108,6 +109,15 @@ void failover_look(struct mt_operator *mo)
     if (mo->unable_since.ns)
         return;
     mo->unable_since = now;
+    mo->backup_has_pulls = false;
+}
+
+void failover_taken(struct mt_operator *mo, bool was_offered)
+{
+    int64_t after_ms = mo->op->settings.failover_after_ms;
+    int64_t spent_ms = was_offered && after_ms > OFFERED_MS ? after_ms - OFFERED_MS : 0;
+    mo->able_since = (mono_t){0};
+    mo->unable_since = mono_add_ms(loop_now(mo->path->with.loop), -spent_ms);
     mo->backup_has_pulls = false;
 }
 

@@ -12,6 +12,9 @@
 
 /* Whether the operator's binds can transmit may have changed. */
 void failover_look(struct mt_operator *mo);
+/* The operator is ours from now on; what was before was another's. `was_offered`: that one could
+ * not be bound, so it is given less time here. */
+void failover_taken(struct mt_operator *mo, bool was_offered);
 /* Twice a second: begins and ends. */
 void failover_tick(struct mt_operator *mo);
 /* The command is one to be re-published: the failover has begun, and nothing of it was sent here,

@@ -26,6 +26,8 @@ size_t lease_value_encode(const struct lease_value *v, char out[LEASE_VALUE_MAX]
     json_emit_member_string(&e, "home", home);
     json_emit_member_string(&e, "state", v->free ? "free" : "held");
     json_emit_member_int(&e, "ttlMs", v->ttl_ms);
+    if (v->offered)
+        json_emit_member_bool(&e, "offered", true);
     json_emit_object_end(&e);
     INVARIANT(!e.failed);
     return e.len;
@@ -50,6 +52,8 @@ static bool read_value(const char *data, size_t len, struct lease_value *v, char
     if (ok) {
         str_copy(v->holder, sizeof(v->holder), (const char *)holder.data, holder.len);
         v->free = str_equal((const char *)state.data, state.len, "free", 4);
+        if (!json_bool(json_member(root, "offered"), &v->offered))
+            v->offered = false;
     } else {
         snprintf(error_r, error_size, "a member of it is missing or malformed");
     }

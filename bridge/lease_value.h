@@ -1,4 +1,5 @@
-/* What stands in the bucket: {"holder","home","state","ttlMs"}, and JetStream's answers about it.
+/* What stands in the bucket: {"holder","home","state","ttlMs"} and perhaps "offered", and
+ * JetStream's answers about it.
  */
 #ifndef BRIDGE_LEASE_VALUE_H
 #define BRIDGE_LEASE_VALUE_H
@@ -9,6 +10,7 @@ struct lease_value {
     char holder[LEASES_HOLDER_SIZE]; /* INSTANCE_ID, for people and for the share of the limit */
     uint8_t home[LEASES_HOME_SIZE];
     bool free;
+    bool offered;   /* free: because its holder could not be bound */
     int64_t ttl_ms; /* after which the holder expects others to take it */
 };
 

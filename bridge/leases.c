@@ -26,6 +26,8 @@ struct slot {
     struct lease lease;
     mono_t since;           /* held */
     mono_t not_bound_since; /* or taken since */
+    bool offers;            /* held: given away because it is not bound */
+    bool was_offered;       /* by whoever had it before */
     char holder[LEASES_HOLDER_SIZE];
 };
 
@@ -62,6 +64,7 @@ static void tell(struct slot *s, enum lease_news news)
     case LEASE_TAKEN:
         l->held++;
         s->since = s->not_bound_since = clock_boot();
+        s->offers = false;
         with->taken(with->arg, s->op, s->bind);
         break;
     case LEASE_RENEWED:
@@ -112,6 +115,7 @@ static void on_read(void *arg, const char *json, size_t len, const char *reason)
         lease_no_answer(&s->lease, clock_boot(), &l->times);
     } else {
         str_copy(s->holder, sizeof(s->holder), v.holder, v.free ? 0 : strlen(v.holder));
+        s->was_offered = v.offered;
         tell(s, lease_was_read(&s->lease, clock_boot(), &l->times, owner_of(l, &v), revision,
                                v.ttl_ms));
     }
@@ -160,7 +164,8 @@ static bool write_it(struct slot *s, bool is_free)
 {
     struct leases *l = s->owner;
     char subject[256], text[LEASE_VALUE_MAX];
-    struct lease_value v = {.free = is_free, .ttl_ms = l->times.ttl_ms};
+    struct lease_value v = {
+        .free = is_free, .offered = is_free && s->offers, .ttl_ms = l->times.ttl_ms};
     str_copy(v.holder, sizeof(v.holder), l->instance_id, strlen(l->instance_id));
     memcpy(v.home, l->home, sizeof(v.home));
     snprintf(subject, sizeof(subject), "$KV.%s.%s.%u", l->bucket_name, s->id_text, s->bind);
@@ -297,10 +302,17 @@ void leases_js_connected(struct leases *l)
     each_slot(l, hurry);
 }
 
-void leases_give(struct mno *op, uint8_t bind)
+void leases_give(struct mno *op, uint8_t bind, bool offered)
 {
-    if (bind < op->leases->count)
-        lease_give(&op->leases->slots[bind]->lease, clock_boot());
+    if (bind >= op->leases->count)
+        return;
+    op->leases->slots[bind]->offers = offered;
+    lease_give(&op->leases->slots[bind]->lease, clock_boot());
+}
+
+bool leases_was_offered(const struct mno *op, uint8_t bind)
+{
+    return op->leases->slots[bind]->was_offered;
 }
 
 int64_t leases_note_bound(struct mno *op, uint8_t bind, bool is_bound)

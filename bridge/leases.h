@@ -47,12 +47,14 @@ void leases_operator_changed(struct leases *leases, struct mno *op);
 /* Before operators_remove(): what is held of it is given away. */
 void leases_operator_gone(struct leases *leases, struct mno *op);
 
-/* Gives this one away; `ended` follows. */
-void leases_give(struct mno *op, uint8_t bind);
+/* Gives this one away; `ended` follows. `offered`: because it can't be bound here. */
+void leases_give(struct mno *op, uint8_t bind, bool offered);
 
 /* Notes whether the bind is up. For how long one that is held is not, in ms; 0: it is, or is not
  * held. */
 int64_t leases_note_bound(struct mno *op, uint8_t bind, bool is_bound);
+/* Whoever had it before us could not be bound. */
+bool leases_was_offered(const struct mno *op, uint8_t bind);
 /* Who had it before us; empty: nobody. */
 const char *leases_former_holder(const struct mno *op, uint8_t bind);
 

@@ -136,6 +136,12 @@ void mt_path_operator_dropping(struct mt_path *path, struct mno *op)
     mt_submit_give_back(op->mt);
 }
 
+void mt_path_operator_taken(struct mt_path *path, struct mno *op, bool was_offered)
+{
+    (void)path;
+    failover_taken(op->mt, was_offered);
+}
+
 bool mt_path_operator_is_idle(const struct mno *op)
 {
     const struct mt_operator *mo = op->mt;

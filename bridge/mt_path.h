@@ -33,6 +33,8 @@ void mt_path_operator_added(struct mt_path *path, struct mno *op);
 void mt_path_operator_changed(struct mt_path *path, struct mno *op);
 /* It is to go: nothing is fetched any more, what was not submitted is given back. */
 void mt_path_operator_dropping(struct mt_path *path, struct mno *op);
+/* It is ours from now on. `was_offered`: whoever had it before could not be bound. */
+void mt_path_operator_taken(struct mt_path *path, struct mno *op, bool was_offered);
 /* Nothing of it is under way. */
 bool mt_path_operator_is_idle(const struct mno *op);
 /* Before operators_remove(). */

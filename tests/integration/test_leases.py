@@ -1,6 +1,7 @@
 """Two pods that share an operator by leases: one NATS, one Redis, one MNO, agent and bridge twice. The MNO's history
 decides: never two sessions submitting at the same time, nothing lost. Times and duplicates are printed (-s)."""
 import collections
+import datetime
 import json
 import os
 import socket
@@ -172,6 +173,10 @@ def pods(make_stack):
         p.close()
 
 
+def said_at(line):
+    return datetime.datetime.strptime(json.loads(line)["time"], "%Y-%m-%dT%H:%M:%S.%fZ").timestamp()
+
+
 def timed(what, began):
     print(f"{what}: {time.monotonic() - began:.1f} s")
 
@@ -252,8 +257,9 @@ def test_what_costs_nothing(pods):
 
 def test_handing_over(pods):
     """ctl release, and the end of a pod, with a backlog and two binds for each of two operators: at once (the leases
-    would last a minute), nothing twice."""
-    p = pods(operators=2, BINDS=2, LEASE_TTL_MS=60000, LEASE_DEADLINE_MS=30000)
+    would last a minute), nothing twice, and nothing goes to the backup while the other binds."""
+    p = pods(operators=2, mno_options=("--bind-delay-ms", "1000"), BINDS=2, LEASE_TTL_MS=60000, LEASE_DEADLINE_MS=30000,
+             credentials={operator_id(1): {"backupOperatorId": operator_id(2)}})
     a, b = p.start()
     one, two = p.stack.ids
     p.flow()
@@ -298,6 +304,23 @@ def test_a_holder_without_a_session_offers_its_bind(pods):
     p.stack.mno.start()
     wait_for(lambda: a.bound() or b.bound(), 20, "somebody is bound", 0.05)
     assert [a.holds(), b.holds()].count(True) == 1
+
+
+def test_who_takes_what_was_offered_fails_over_soon(pods):
+    """The other one has waited for the bind already: FAILOVER_AFTER_MS is not waited for again, but a try is made."""
+    primary, backup = operator_id(1), operator_id(2)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        p = pods(operators=2, FAILOVER_AFTER_MS=6000, RECONNECT_MIN_MS=200, RECONNECT_MAX_MS=400,
+                 credentials={primary: {"port": s.getsockname()[1], "backupOperatorId": backup}})
+        a, b = p.pods
+        a.start()
+        wait_for(lambda: a.bound(backup), 20, "the backup is bound", 0.05)
+        b.start()
+        taken = b.bridge.wait_line("a lease is taken", timeout=40)
+        failed_over = b.bridge.wait_line("traffic goes to the backup", timeout=20)
+    assert primary in taken and primary in failed_over
+    assert 1.5 < said_at(failed_over) - said_at(taken) < 5.5
 
 
 def test_refused_credentials_are_not_offered(pods):

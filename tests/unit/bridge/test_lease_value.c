@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -72,8 +73,36 @@ static void what_is_written(void **state)
     assert_int_equal(len, sizeof(want) - 1);
     assert_memory_equal(out, want, len);
     memset(v.holder, 1, sizeof(v.holder) - 1); /* each is escaped as six characters */
-    v.free = true;
+    v.free = v.offered = true;
     assert_true(lease_value_encode(&v, out) < sizeof(out));
+}
+
+/* As it is written, so it is read: {"…","state":"free","ttlMs":1} with and without "offered":true.
+ */
+static void offered(void **state)
+{
+    static const struct {
+        const char *data;
+        bool offered;
+    } rows_[] = {
+        {"eyJob2xkZXIiOiJwIiwiaG9tZSI6IjAwMDEwMjAzMDQwNTA2MDcwODA5MGEwYjBjMGQwZTBmIiwic3RhdGUiOiJm"
+         "cmVlIiwidHRsTXMiOjEsIm9mZmVyZWQiOnRydWV9",
+         true},
+        {"eyJob2xkZXIiOiJwIiwiaG9tZSI6IjAwMDEwMjAzMDQwNTA2MDcwODA5MGEwYjBjMGQwZTBmIiwic3RhdGUiOiJm"
+         "cmVlIiwidHRsTXMiOjF9",
+         false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows_); i++) {
+        struct lease_value v;
+        uint64_t revision;
+        char json[512], error[160] = "";
+        snprintf(json, sizeof(json), "{\"message\":{\"seq\":1,\"data\":\"%s\"}}", rows_[i].data);
+        assert_int_equal(lease_value_read(json, strlen(json), &v, &revision, error, sizeof(error)),
+                         LEASE_ANSWER_VALUE);
+        assert_true(v.free);
+        assert_int_equal(v.offered, rows_[i].offered);
+    }
 }
 
 int main(void)
@@ -81,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),
         cmocka_unit_test(what_is_written),
+        cmocka_unit_test(offered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
