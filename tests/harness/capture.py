@@ -43,19 +43,25 @@ class Capture:
 
     def submit_times(self):
         """Seconds; a submit_sm counts when its last octet was sent."""
+        return sorted(t for times in self.submit_times_by_flow() for t in times)
+
+    def submit_times_by_flow(self):
+        """The same, a list for each connection."""
         self.stop()
-        return self.times_so_far()
+        return self._times_by_flow()
 
     def times_so_far(self):
-        flows, times = {}, []
+        return sorted(t for times in self._times_by_flow() for t in times)
+
+    def _times_by_flow(self):
+        flows, times = {}, {}
         for t, flow, seq, data in _segments(self.path):
             reader = flows.get(flow)
             if reader is None:
                 flows[flow] = reader = _Flow(seq)
-            for command in reader.feed(seq, data):
-                if command == SUBMIT_SM:
-                    times.append(t)
-        return sorted(times)
+                times[flow] = []
+            times[flow].extend(t for command in reader.feed(seq, data) if command == SUBMIT_SM)
+        return list(times.values())
 
 
 class _Flow:
