@@ -1,6 +1,7 @@
 """Proves that the nemesis sees what it looks for: the two programs, broken on purpose by one small patch each,
-under a short plan of faults that exposes it. The checker must name exactly the expected kinds of violation, and
-none for the unbroken programs under the same plan and seed.
+under a short plan of faults that exposes it, with one seed after the other until it is exposed: what meets what is a
+race. The checker must name exactly the expected kinds of violation, and none for the unbroken programs under the same
+plan.
 
 broken.py [NAME ...]; BUILD_DIR is the unbroken build. Builds in build/broken."""
 import argparse
@@ -21,6 +22,9 @@ sys.path.insert(0, os.path.join(HERE, ".."))
 sys.path.insert(0, HERE)
 import checker  # noqa: E402
 
+SEEDS = 4
+# What may be seen besides: of a message of several segments some had gone, and some died with the agent.
+BESIDES = {"ack-before-outcome": {"incomplete"}}
 # patch: (kinds, plan, further options of the nemesis)
 VARIANTS = {
     # What was not yet handed to a socket dies with the agent, and JetStream does not deliver it again.
@@ -90,27 +94,37 @@ class Tree:
         return directory
 
 
-def torment(name, binaries, label):
+def torment(name, binaries, label, seed):
     """The kinds of violation that the checker finds."""
     _, plan, options = VARIANTS[name]
-    directory = os.path.join(WORK, f"{name}-{label}")
+    directory = os.path.join(WORK, f"{name}-{label}-{seed}")
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     with open(os.path.join(directory, "nemesis.log"), "w", encoding="utf-8") as log:
-        subprocess.run([sys.executable, os.path.join(HERE, "nemesis.py"), "--seed", "1", "--patience", "15", "--plan", plan, *options,
-                        "--directory", directory], env={**os.environ, "BUILD_DIR": binaries}, stdout=log,
+        subprocess.run([sys.executable, os.path.join(HERE, "nemesis.py"), "--seed", str(seed), "--patience", "15",
+                        "--plan", plan, *options, "--directory", directory], env={**os.environ, "BUILD_DIR": binaries}, stdout=log,
                        stderr=subprocess.STDOUT, check=False)
     return checker.check(directory).kinds()
+
+
+def exposed(name, label, binaries, wanted):
+    """The kinds of all runs; the unbroken programs have one run, and it has to be clean."""
+    found = set()
+    for seed in range(1, SEEDS + 1):
+        found |= torment(name, binaries, label, seed)
+        if found >= wanted:
+            break
+    return found
 
 
 def judge(name, label, binaries, wanted):
     began = time.monotonic()
     try:
-        found = torment(name, binaries(), label)
+        found = exposed(name, label, binaries(), wanted)
     except (OSError, RuntimeError) as e:
         print(f"{name:24} {label:9} COULD NOT BE RUN: {e}", flush=True)
         return False
-    ok = found == wanted
+    ok = wanted <= found <= wanted | (BESIDES.get(name, set()) if wanted else set())
     print(f"{name:24} {label:9} {'ok' if ok else 'UNEXPECTED'}: {', '.join(sorted(found)) or 'nothing'}"
           f"{'' if ok else ', not ' + (', '.join(sorted(wanted)) or 'nothing')}"
           f" ({time.monotonic() - began:.0f} s)", flush=True)

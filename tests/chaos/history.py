@@ -32,7 +32,7 @@ class Mno:
     def __init__(self, rows):
         self.submits = []
         self.binds, self.ends = collections.defaultdict(list), collections.defaultdict(list)
-        self.session_end = {}
+        self.session_begin, self.session_end = {}, {}
         self.receipts_acked = []  # (time, operatorMessageId)
         self._by_sequence, self._receipt_of, self._token_of_message = {}, {}, {}
         for row in rows:
@@ -45,7 +45,7 @@ class Mno:
     def _event(self, row):
         if row["c"] == "closed":
             self.session_end[row["n"]] = row["t"]
-            self.ends[row["s"]].append(row["t"])
+            self.ends[row["s"]].append(row["n"])
 
     def _pdu(self, row):
         c, d = row["c"], row["d"]
@@ -64,6 +64,7 @@ class Mno:
             self.receipts_acked.append((row["t"], self._receipt_of.get(key)))
         elif c.startswith("bind_") and c.endswith("_resp") and d == "out" and row["r"] == 0:
             self.binds[row["s"]].append(row["t"])
+            self.session_begin.setdefault(row["n"], row["t"])
 
     def _token(self, row):
         """The first word of the text; later segments carry only the reference of the first."""
@@ -81,7 +82,8 @@ class Mno:
 class History:
     def __init__(self, directory):
         self.journal = list(read_lines(directory, "journal.jsonl"))
-        self.events = list(read_lines(directory, "events.jsonl"))
+        self.events, self.health, self.letters, self.samples = (
+            list(read_lines(directory, name + ".jsonl")) for name in ("events", "health", "letters", "samples"))
         with open(os.path.join(directory, "final.json"), encoding="utf-8") as f:
             self.final = json.load(f)
         # After its time everything is stopped, which ends sessions too.
@@ -138,15 +140,15 @@ class History:
             times.sort()
 
     def faults(self, names):
-        """(begin, end) of each fault that has one of these names."""
-        spans, begun = [], None
+        """(begin, end) of each fault that has one of these names; those of one name never overlap."""
+        spans, begun = [], {}
         for row in self.journal:
             if row["kind"] == "fault" and row["name"] in names:
                 if row["phase"] == "begin":
-                    begun = row["t"]
+                    begun[row["name"]] = row["t"]
                 else:
-                    spans.append((begun, row["t"]))
-        return spans
+                    spans.append((begun.pop(row["name"]), row["t"]))
+        return sorted(spans)
 
 
 def within(t, spans, after_s):

@@ -7,7 +7,7 @@ import time
 from harness.stack import command, now_iso
 
 # An unknown outcome rests for half of the remaining life before it is sent again: less than the wait at the end.
-LIFE_S = 100
+LIFE_S = 40
 LONG = "part of a longer text that goes in several segments, "
 
 
@@ -49,6 +49,8 @@ class Workload(threading.Thread):
         elif kind < 0.10:
             text = f"{token} کد شما"
         c = command(oid, text=text, to="+9997%07d" % (n % 9999999), expiresAt=expires)
+        if 0.10 <= kind < 0.11:  # poison: it can never be sent
+            del c["to"]
         return oid, token, c
 
     def attempt(self, oid, c):
@@ -82,7 +84,8 @@ class Workload(threading.Thread):
                 continue
             oid, token, c = self.one()
             self.journal.write(kind="command", token=token, messageId=c["messageId"], operatorId=oid,
-                               expired=c["expiresAt"] < now_iso())
+                               expired=c["expiresAt"] < now_iso(), poison="to" not in c,
+                               until=time.monotonic_ns() + LIFE_S * 1_000_000_000)
             self.store(oid, token, c)
             self.count += 1
 
