@@ -23,6 +23,7 @@ struct map {
     size_t bucket_count; /* a power of two */
     size_t count;
     uint64_t k0, k1;
+    struct entry *last; /* found: the same is often asked for again, and costs no hash then */
 };
 
 static inline uint64_t rotl(uint64_t x, unsigned bits)
@@ -108,12 +109,16 @@ void map_destroy(struct map **map)
     *map = NULL;
 }
 
+static bool has_key(const struct entry *e, const void *key, size_t len)
+{
+    return e->len == len && (len == 0 || memcmp(e->key, key, len) == 0);
+}
+
 /* Where the entry hangs, or the end of the chain on which it would. */
 static struct entry **map_find(const struct map *m, uint64_t hash, const void *key, size_t len)
 {
     struct entry **at = &m->buckets[hash & (m->bucket_count - 1)];
-    while (*at &&
-           ((*at)->hash != hash || (*at)->len != len || (len && memcmp((*at)->key, key, len) != 0)))
+    while (*at && ((*at)->hash != hash || !has_key(*at, key, len)))
         at = &(*at)->next;
     return at;
 }
@@ -157,10 +162,15 @@ void *map_put(struct map *m, const void *key, size_t len, void *value)
     return NULL;
 }
 
-void *map_get(const struct map *m, const void *key, size_t len)
+void *map_get(struct map *m, const void *key, size_t len)
 {
-    struct entry **at = map_find(m, map_hash(m, key, len), key, len);
-    return *at ? (*at)->value : NULL;
+    if (m->last && has_key(m->last, key, len))
+        return m->last->value;
+    struct entry *e = *map_find(m, map_hash(m, key, len), key, len);
+    if (!e)
+        return NULL;
+    m->last = e;
+    return e->value;
 }
 
 void *map_remove(struct map *m, const void *key, size_t len)
@@ -172,6 +182,8 @@ void *map_remove(struct map *m, const void *key, size_t len)
     void *value = e->value;
     *at = e->next;
     m->count--;
+    if (m->last == e)
+        m->last = NULL;
     free(e);
     return value;
 }

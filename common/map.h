@@ -10,7 +10,7 @@ struct map *map_create(void) MUST_CHECK;
 void map_destroy(struct map **map);
 /* Replaces and returns the former value, or NULL. `value` must not be NULL. */
 void *map_put(struct map *map, const void *key, size_t len, void *value);
-void *map_get(const struct map *map, const void *key, size_t len);
+void *map_get(struct map *map, const void *key, size_t len);
 /* The value taken out, or NULL. */
 void *map_remove(struct map *map, const void *key, size_t len);
 size_t map_count(const struct map *map);

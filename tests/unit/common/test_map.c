@@ -19,7 +19,9 @@ static void test_put_get_remove(void **state)
     assert_ptr_equal(map_get(m, "k", 1), &a);
     assert_ptr_equal(map_put(m, "k", 1, &b), &a);
     assert_int_equal(map_count(m), 1);
+    assert_ptr_equal(map_get(m, "k", 1), &b);
     assert_ptr_equal(map_remove(m, "k", 1), &b);
+    assert_null(map_get(m, "k", 1)); /* nor is it remembered */
     assert_int_equal(map_count(m), 0);
     map_destroy(&m);
     assert_null(m);
