@@ -145,6 +145,7 @@ struct mt_operator {
     bool backup_has_pulls;           /* somebody pulls from the backup's consumer */
     bool is_ending;                  /* bound again: copies that have begun are finished first */
     bool barrier_out;
+    bool barrier_failed; /* the last one, or its batch */
     struct timer barrier_timer;
     struct mt_consumer *consumer;
 };

@@ -4,9 +4,11 @@
  */
 #include "common/log.h"
 
+#include "bridge/mt_consumer.h"
 #include "bridge/mt_settle.h"
 
-#define BARRIER_EVERY_MS 4
+#define BARRIER_EVERY_MS 25
+#define BARRIER_FULL 64 /* so many do not wait for that */
 #define BARRIER_AGAIN_MS 250
 
 static struct jetstream *js_of(const struct mt_operator *mo)
@@ -34,6 +36,7 @@ static void take_back(struct mt_operator *mo)
     LIST_FOREACH (item, &mo->stages[MT_ACK_SENT]) {
         mt_move(LIST_ENTRY(item, struct mt, link), MT_ACK_DUE);
     }
+    mo->barrier_failed = true;
     timer_start_ms(&mo->barrier_timer, BARRIER_AGAIN_MS);
 }
 
@@ -66,11 +69,26 @@ static bool send_batch(struct mt_operator *mo)
     return jetstream_ack_confirmed(js_of(mo), last->ack_subject, kind_of(last), on_barrier, mo);
 }
 
+/* The server counts those that wait as unacknowledged, and may be told to allow only few. */
+static uint32_t full_batch(const struct mt_operator *mo)
+{
+    int64_t most = mt_consumer_max_ack_pending(mo) / 4;
+    return most > 0 && most < BARRIER_FULL ? (uint32_t)most : BARRIER_FULL;
+}
+
+/* Soon after a barrier, or one that failed, the next one waits. */
+static bool waits(const struct mt_operator *mo)
+{
+    return timer_is_active(&mo->barrier_timer) &&
+           (mo->barrier_failed || mo->counts[MT_ACK_DUE] < full_batch(mo));
+}
+
 void mt_settle_acks(struct mt_operator *mo)
 {
-    if (mo->barrier_out || mo->counts[MT_ACK_DUE] == 0 || timer_is_active(&mo->barrier_timer) ||
+    if (mo->barrier_out || mo->counts[MT_ACK_DUE] == 0 || waits(mo) ||
         !jetstream_is_connected(js_of(mo)))
         return;
+    mo->barrier_failed = false;
     mo->barrier_out = send_batch(mo);
     if (mo->barrier_out)
         timer_start_ms(&mo->barrier_timer, BARRIER_EVERY_MS);

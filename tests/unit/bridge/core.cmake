@@ -28,4 +28,6 @@ add_unit_test(test_bridge_leases SOURCES test_bridge_leases.c ${BRIDGE_DIR}/leas
   LIBRARIES proto common OpenSSL::SSL OpenSSL::Crypto)
 add_unit_test(test_mt LIBRARIES bridge-core)
 add_unit_test(test_mt_ledger LIBRARIES bridge-core)
+add_unit_test(test_mt_acks SOURCES test_mt_acks.c ${BRIDGE_DIR}/mt_acks.c ${BRIDGE_DIR}/mt.c
+  LIBRARIES proto common)
 add_unit_test(test_failover LIBRARIES bridge-core)
