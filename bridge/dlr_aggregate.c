@@ -11,15 +11,16 @@
 
 #include "bridge/crypto.h"
 #include "bridge/dlr_private.h"
+#include "bridge/due.h"
 
 /* The hash has a field besides those of the segments: what dlr_partial.c has to know. */
 static const char gather_script[] =
-    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], '" DLR_PARTIAL_FIELD "', ARGV[4]) "
+    "redis.call('HSET', KEYS[1], ARGV[1], ARGV[2], '" DLR_PARTIAL_FIELD "', ARGV[6]) "
     "redis.call('EXPIRE', KEYS[1], ARGV[3]) "
-    "if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then "
-    "redis.call('ZREM', KEYS[2], ARGV[6]) "
+    "if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[7]) then "
+    "redis.call('ZREM', KEYS[2], ARGV[5]) "
     "else "
-    "redis.call('ZADD', KEYS[2], 'NX', ARGV[7], ARGV[6]) "
+    "redis.call('ZADD', KEYS[2], 'NX', ARGV[4], ARGV[5]) "
     "redis.call('EXPIRE', KEYS[2], ARGV[3]) "
     "end "
     "return redis.call('HVALS', KEYS[1])";
@@ -99,18 +100,6 @@ struct uuid dlr_aggregate_event_id(const uint8_t operator_id[UUID_SIZE], const c
     return uuid5_from_sha1(digest);
 }
 
-size_t dlr_aggregate_key(const char *operator_id, const char *message_id,
-                         char out[DLR_AGGREGATE_KEY_SIZE])
-{
-    struct str_out o = str_out(out, DLR_AGGREGATE_KEY_SIZE);
-    str_puts(&o, message_id ? "smpp:segments:{" : "smpp:segments-due:{");
-    str_puts(&o, operator_id);
-    str_puts(&o, message_id ? "}:" : "}");
-    if (message_id)
-        str_puts(&o, message_id);
-    return o.len;
-}
-
 static void publish_whole(struct delivery *d, const struct dlr_segment_ends *ends)
 {
     struct uuid store[2];
@@ -158,7 +147,7 @@ void dlr_aggregate(struct delivery *d)
         return;
     }
     const struct correlation *c = &d->correlation;
-    char key[DLR_AGGREGATE_KEY_SIZE], due_key[DLR_AGGREGATE_KEY_SIZE], segment[4], segments[4];
+    char key[DUE_KEY_SIZE], due_key[DUE_KEY_SIZE], segment[4], segments[4];
     char value[VALUE_SIZE], context[DLR_PARTIAL_SIZE], due[24];
     struct str_out segment_out = str_out(segment, sizeof(segment));
     struct str_out segments_out = str_out(segments, sizeof(segments));
@@ -167,16 +156,16 @@ void dlr_aggregate(struct delivery *d)
     str_put_u64(&segment_out, c->segment);
     str_put_u64(&segments_out, c->segments);
     str_put_i64(&due_out, dlr_partial_due_ms(d));
-    const char *argv[] = {key, due_key, segment, value, ttl, context, segments, c->message_id, due};
-    const size_t lens[] = {dlr_aggregate_key(d->op->id_text, c->message_id, key),
-                           dlr_aggregate_key(d->op->id_text, NULL, due_key),
+    const char *argv[] = {key, due_key, segment, value, ttl, due, c->message_id, context, segments};
+    const size_t lens[] = {due_hash_key(DLR_SEGMENTS_PREFIX, d->op->id_text, c->message_id, key),
+                           due_set_key(DLR_SEGMENTS_PREFIX, d->op->id_text, due_key),
                            segment_out.len,
                            format_end(&d->receipt, value),
                            strlen(ttl),
-                           dlr_partial_pack(d, context),
-                           segments_out.len,
+                           due_out.len,
                            strlen(c->message_id),
-                           due_out.len};
+                           dlr_partial_pack(d, context),
+                           segments_out.len};
 
     d->dlr->aggregate_script.text = gather_script;
     d->phase = DLR_GATHERING;

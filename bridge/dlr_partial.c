@@ -1,26 +1,22 @@
 /*
  * receiptPolicy aggregate, and not all segments had their receipt: some MNOs send one for a whole
  * message. Before Redis forgets those that came, an event tells them: the worst of them, not final.
- * The operators are looked at in turn, one message at a time.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "common/str.h"
 
 #include "bridge/dlr_private.h"
+#include "bridge/due.h"
 
-enum { SWEEP_MS = 5000, DUE_SHARE = 4 /* of CORRELATION_TTL_S: told after that part of it */ };
+enum { DUE_SHARE = 4 /* of CORRELATION_TTL_S: told after that part of it */ };
 
 struct dlr_partial {
     struct dlr *dlr;
-    struct timer timer;
-    size_t next; /* operator to look at */
-    uint8_t operator_id[IPC_OPERATOR_ID_SIZE];
-    char operator_text[37];
-    char message_id[37];
+    struct due *due;
+    uint8_t operator_id[IPC_OPERATOR_ID_SIZE]; /* of what is published */
     struct jetstream_publish *publish;
 };
 
@@ -70,41 +66,6 @@ static bool unpack(const char *text, struct partial *out)
                     strlen(text + id));
 }
 
-/* --- the turn --- */
-
-static void look(struct dlr_partial *p);
-
-static void rest(struct dlr_partial *p)
-{
-    p->next = 0;
-    timer_start_ms(&p->timer, SWEEP_MS);
-}
-
-static void ask(struct dlr_partial *p, redis_done *done, size_t argc, const char *const *argv)
-{
-    size_t lens[8];
-    for (size_t i = 0; i < argc; i++)
-        lens[i] = strlen(argv[i]);
-    if (!redis_command(p->dlr->options.redis, done, p, argc, argv, lens))
-        rest(p);
-}
-
-static void on_removed(void *arg, const struct redis_reply *reply)
-{
-    struct dlr_partial *p = arg;
-    if (reply && reply->type == REDIS_INTEGER)
-        look(p);
-    else
-        rest(p);
-}
-
-static void remove_due(struct dlr_partial *p)
-{
-    char key[DLR_AGGREGATE_KEY_SIZE];
-    (void)dlr_aggregate_key(p->operator_text, NULL, key);
-    ask(p, on_removed, 3, (const char *const[]){"ZREM", key, p->message_id});
-}
-
 static void on_stored(void *arg, bool duplicate)
 {
     struct dlr_partial *p = arg;
@@ -114,7 +75,7 @@ static void on_stored(void *arg, bool duplicate)
         op->counters.dlr_published++;
         op->counters.dlr_duplicate += duplicate ? 1 : 0;
     }
-    remove_due(p);
+    due_told(p->due, false);
 }
 
 static bool parse_uuid(const char *text, struct uuid *uuid_r)
@@ -122,8 +83,8 @@ static bool parse_uuid(const char *text, struct uuid *uuid_r)
     return uuid_parse(text, strlen(text), uuid_r);
 }
 
-static void publish(struct dlr_partial *p, const struct partial *partial,
-                    const struct dlr_segment_ends *ends)
+static void publish(struct dlr_partial *p, const struct due_item *item,
+                    const struct partial *partial, const struct dlr_segment_ends *ends)
 {
     struct json_emit *json = &p->dlr->json;
     char reason[64], msg_id[UUID_TEXT_SIZE];
@@ -131,7 +92,7 @@ static void publish(struct dlr_partial *p, const struct partial *partial,
     snprintf(reason, sizeof(reason), "receipts of %zu of %u segments came", ends->count,
              partial->segments);
     struct dlr_event event = {
-        .event_id = dlr_aggregate_event_id(p->operator_id, p->message_id, (uint8_t)ends->count),
+        .event_id = dlr_aggregate_event_id(item->operator_id, item->name, (uint8_t)ends->count),
         .occurred_at_ms = partial->received_ms,
         .operator_message_id = partial->operator_message_id,
         .status = ends->worst,
@@ -142,8 +103,9 @@ static void publish(struct dlr_partial *p, const struct partial *partial,
         .has_final = true,
         .reason = reason,
     };
-    memcpy(event.operator_id.octets, p->operator_id, UUID_SIZE);
-    if (parse_uuid(p->message_id, &message_id))
+    memcpy(event.operator_id.octets, item->operator_id, UUID_SIZE);
+    memcpy(p->operator_id, item->operator_id, sizeof(p->operator_id));
+    if (parse_uuid(item->name, &message_id))
         event.message_id = &message_id;
     if (parse_uuid(partial->original_operator, &original))
         event.original_operator_id = &original;
@@ -155,92 +117,49 @@ static void publish(struct dlr_partial *p, const struct partial *partial,
                                    partial->traceparent[0] == '-' ? 0 : 1, json->data, json->len,
                                    on_stored, p);
     if (!p->publish)
-        rest(p);
+        due_later(p->due);
 }
 
-/* HGETALL: fields and values in turn. */
-static void on_fields(void *arg, const struct redis_reply *reply)
+static void tell(void *arg, const struct due_item *item, const struct redis_reply *fields)
 {
     struct dlr_partial *p = arg;
-    if (!reply || reply->type != REDIS_ARRAY) {
-        rest(p);
-        return;
-    }
     struct partial partial;
     struct dlr_segment_ends ends = {0};
     bool known = false;
-    for (size_t i = 0; i + 1 < reply->count; i += 2) {
-        const struct redis_reply *field = &reply->elements[i], *value = &reply->elements[i + 1];
+    for (size_t i = 0; i + 1 < fields->count; i += 2) {
+        const struct redis_reply *field = &fields->elements[i], *value = &fields->elements[i + 1];
         if (str_equal(field->text, field->len, DLR_PARTIAL_FIELD, 1))
             known = unpack(value->text, &partial);
         else
             dlr_segment_ends_add(&ends, value->text, value->len);
     }
-    if (known && ends.count > 0 && agent_link_is_attached(p->dlr->options.link))
-        publish(p, &partial, &ends);
+    if (known && ends.count > 0)
+        publish(p, item, &partial, &ends);
     else
-        remove_due(p); /* forgotten, or no message of ours */
+        due_told(p->due, false); /* forgotten, or none of ours */
 }
 
-static void on_due(void *arg, const struct redis_reply *reply)
+static bool gathers(const struct mno *op)
 {
-    struct dlr_partial *p = arg;
-    char key[DLR_AGGREGATE_KEY_SIZE];
-    if (!reply || reply->type != REDIS_ARRAY) {
-        rest(p);
-        return;
-    }
-    if (reply->count == 0 || !str_copy(p->message_id, sizeof(p->message_id),
-                                       reply->elements[0].text, reply->elements[0].len)) {
-        p->next++;
-        look(p);
-        return;
-    }
-    (void)dlr_aggregate_key(p->operator_text, p->message_id, key);
-    ask(p, on_fields, 2, (const char *const[]){"HGETALL", key});
-}
-
-/* From `next` on; NULL: it was the last one. */
-static const struct mno *next_that_gathers(struct dlr_partial *p)
-{
-    struct operators *operators = p->dlr->options.operators;
-    for (; p->next < operators_count(operators); p->next++) {
-        const struct mno *op = operators_at(operators, p->next);
-        if (op->settings.receipt_policy == RECEIPT_POLICY_AGGREGATE && operators_is_served(op))
-            return op;
-    }
-    return NULL;
-}
-
-static void look(struct dlr_partial *p)
-{
-    const struct mno *op = next_that_gathers(p);
-    if (!op || !agent_link_is_attached(p->dlr->options.link)) {
-        rest(p);
-        return;
-    }
-    char key[DLR_AGGREGATE_KEY_SIZE], now[24];
-    struct str_out o = str_out(now, sizeof(now));
-    str_put_i64(&o, clock_wall_ms());
-    memcpy(p->operator_id, op->id, sizeof(p->operator_id));
-    memcpy(p->operator_text, op->id_text, sizeof(p->operator_text));
-    (void)dlr_aggregate_key(op->id_text, NULL, key);
-    ask(p, on_due, 7, (const char *const[]){"ZRANGEBYSCORE", key, "-inf", now, "LIMIT", "0", "1"});
+    return op->settings.receipt_policy == RECEIPT_POLICY_AGGREGATE;
 }
 
 /* --- life --- */
-
-static void on_timer(void *arg)
-{
-    look(arg);
-}
 
 struct dlr_partial *dlr_partial_create(struct dlr *dlr)
 {
     struct dlr_partial *p = xcalloc(1, sizeof(*p));
     p->dlr = dlr;
-    timer_init(&p->timer, dlr->options.loop, on_timer, p);
-    timer_start_ms(&p->timer, SWEEP_MS);
+    p->due = due_create(&(struct due_options){
+        .loop = dlr->options.loop,
+        .redis = dlr->options.redis,
+        .operators = dlr->options.operators,
+        .link = dlr->options.link,
+        .prefix = DLR_SEGMENTS_PREFIX,
+        .applies = gathers,
+        .tell = tell,
+        .arg = p,
+    });
     return p;
 }
 
@@ -249,7 +168,7 @@ void dlr_partial_forget(struct dlr_partial *p)
     if (!p->publish)
         return;
     jetstream_publish_cancel(p->dlr->options.js, &p->publish);
-    rest(p);
+    due_later(p->due);
 }
 
 void dlr_partial_destroy(struct dlr_partial **p_ref)
@@ -259,7 +178,7 @@ void dlr_partial_destroy(struct dlr_partial **p_ref)
         return;
     if (p->publish)
         jetstream_publish_cancel(p->dlr->options.js, &p->publish);
-    timer_stop(&p->timer);
+    due_destroy(&p->due);
     free(p);
     *p_ref = NULL;
 }

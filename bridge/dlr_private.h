@@ -144,11 +144,7 @@ struct dlr_segment_ends {
 void dlr_segment_ends_add(struct dlr_segment_ends *ends, const char *text, size_t len);
 struct uuid dlr_aggregate_event_id(const uint8_t operator_id[UUID_SIZE], const char *message_id,
                                    uint8_t ended);
-/* Of a message's hash; message_id NULL: of the operator's incomplete ones, by the time when they
- * are told. */
-#define DLR_AGGREGATE_KEY_SIZE 128
-size_t dlr_aggregate_key(const char *operator_id, const char *message_id,
-                         char out[DLR_AGGREGATE_KEY_SIZE]);
+#define DLR_SEGMENTS_PREFIX "smpp:segments:"
 
 /* dlr_partial.c: what stays incomplete. */
 #define DLR_PARTIAL_FIELD "0" /* of the hash: segments count from 1 */

@@ -9,6 +9,7 @@ add_library(bridge-receipts STATIC
   dlr.c
   dlr_aggregate.c
   dlr_correlate.c
+  due.c
   dlr_partial.c
   dlr_publish.c
   dlr_receipt.c

@@ -149,7 +149,7 @@ static struct redis_reply lookup(struct redis *r, const char *key, size_t len)
 /* A hash as one text: "field=value;…". The answer is its values. */
 static size_t gather(struct redis *r, const struct asked *a, struct redis_reply *elements)
 {
-    static char values[MAX_ARGS][128];
+    static char values[MAX_ARGS][1024];
     struct text merged = {0};
     const char *before = fake_redis_get(r, a->argv[1]);
     size_t count = 0;
@@ -160,6 +160,7 @@ static size_t gather(struct redis *r, const struct asked *a, struct redis_reply 
     }
     text_printf(&merged, "%s=%s;", a->argv[3], a->argv[4]);
     fake_redis_put(r, a->argv[1], merged.data);
+    fake_redis_put(r, a->argv[2], a->argv[7]); /* the set: the name that was put in last */
     for (const char *pos = merged.data; *pos; pos = strchr(pos, ';') + 1, count++) {
         const char *value = strchr(pos, '=') + 1;
         snprintf(values[count], sizeof(values[0]), "%.*s", (int)(strchr(value, ';') - value),
@@ -169,6 +170,40 @@ static size_t gather(struct redis *r, const struct asked *a, struct redis_reply 
     }
     text_free(&merged);
     return count;
+}
+
+/* Names and values in turn. */
+static size_t get_all(struct redis *r, const char *key, struct redis_reply *elements)
+{
+    static char texts[MAX_ARGS][1024];
+    size_t count = 0;
+    for (const char *pos = fake_redis_get(r, key); pos && *pos; pos = strchr(pos, ';') + 1) {
+        const char *value = strchr(pos, '=') + 1;
+        snprintf(texts[count++], sizeof(texts[0]), "%.*s", (int)(value - 1 - pos), pos);
+        snprintf(texts[count++], sizeof(texts[0]), "%.*s", (int)(strchr(value, ';') - value),
+                 value);
+    }
+    for (size_t i = 0; i < count; i++)
+        elements[i] =
+            (struct redis_reply){.type = REDIS_STRING, .text = texts[i], .len = strlen(texts[i])};
+    return count;
+}
+
+static void answer_due(struct redis *r, const struct asked *a, struct redis_reply *reply,
+                       struct redis_reply *elements)
+{
+    if (strcmp(a->argv[0], "HGETALL") == 0) {
+        size_t count = get_all(r, a->argv[1], elements);
+        *reply = (struct redis_reply){.type = REDIS_ARRAY, .elements = elements, .count = count};
+    } else if (strcmp(a->argv[0], "ZRANGEBYSCORE") == 0) { /* whatever is in it is due */
+        elements[0] = lookup(r, a->argv[1], a->lens[1]);
+        *reply = (struct redis_reply){
+            .type = REDIS_ARRAY, .elements = elements, .count = elements[0].type == REDIS_STRING};
+    } else {
+        assert_true(strcmp(a->argv[0], "DEL") == 0 || strcmp(a->argv[0], "ZREM") == 0);
+        free(map_remove(r->values, a->argv[1], a->lens[1]));
+        *reply = (struct redis_reply){.type = REDIS_INTEGER, .integer = 1};
+    }
 }
 
 static void answer(struct redis *r, const struct asked *a, struct redis_reply *reply,
@@ -183,10 +218,11 @@ static void answer(struct redis *r, const struct asked *a, struct redis_reply *r
             elements[i - 1] = lookup(r, a->argv[i], a->lens[i]);
         *reply =
             (struct redis_reply){.type = REDIS_ARRAY, .elements = elements, .count = a->argc - 1};
-    } else {
-        assert_string_equal(a->argv[0], "EVAL");
+    } else if (strcmp(a->argv[0], "EVAL") == 0) {
         size_t count = gather(r, a, elements);
         *reply = (struct redis_reply){.type = REDIS_ARRAY, .elements = elements, .count = count};
+    } else {
+        answer_due(r, a, reply, elements);
     }
 }
 

@@ -12,7 +12,8 @@
 
 #define FAKE_OPERATOR_ID "11111111-2222-4333-8444-555555555555"
 
-/* --- Redis: SET, GET, MGET of strings, and the script that gathers segments --- */
+/* --- Redis: SET, GET, MGET of strings, and the scripts that gather segments and parts; what they
+ * put into a sorted set is due at once --- */
 
 struct redis *fake_redis_create(void);
 void fake_redis_destroy(struct redis *redis);
