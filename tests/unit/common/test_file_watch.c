@@ -82,13 +82,15 @@ static void test_many_writes_are_few_changes(void **state)
 {
     (void)state;
     start();
+    mono_t began = clock_mono();
     for (int i = 0; i < 50; i++) {
         write_file(path, "x");
         loop_turn(loop, 0);
     }
     assert_true(harness_until(loop, &changes, 1, 5000));
     harness_turn_for(loop, 150);
-    assert_in_range(changes, 1, 3);
+    /* One for each 100 ms at most, however long the machine took for this. */
+    assert_in_range(changes, 1, 1 + mono_diff_ms(clock_mono(), began) / 100);
 }
 
 /* As the kubelet does it: operators.json -> ..data/operators.json, ..data -> a directory. */
