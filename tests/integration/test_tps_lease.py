@@ -1,13 +1,12 @@
 """Instances lend each other what they don't need of the limit; the MNO never gets more than it."""
 import os
-import shutil
 import socket
-import subprocess
 import threading
 import time
 
 import pytest
 
+from harness import clock
 from harness.instances import Pods
 from harness.process import free_port, wait_for
 from harness.redis import RedisServer
@@ -192,51 +191,12 @@ def test_instances_come_and_go_under_load(pods):
     witness.check()
 
 
-STEPPER = r"""
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdlib.h>
-#include <stdio.h>
-#include <sys/time.h>
-#include <time.h>
-static long long offset_us(void)
-{
-    long long us = 0;
-    FILE *f = fopen(getenv("CLOCK_OFFSET_FILE"), "r");
-    if (f) {
-        if (fscanf(f, "%lld", &us) != 1)
-            us = 0;
-        fclose(f);
-    }
-    return us;
-}
-int gettimeofday(struct timeval *restrict tv, void *restrict zone)
-{
-    int (*real)(struct timeval *, void *) = dlsym(RTLD_NEXT, "gettimeofday");
-    int rc = real(tv, zone);
-    long long us = tv->tv_sec * 1000000LL + tv->tv_usec + offset_us();
-    tv->tv_sec = us / 1000000;
-    tv->tv_usec = us % 1000000;
-    return rc;
-}
-"""
-
-
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no compiler for the library that moves the clock")
+@pytest.mark.skipif(not clock.available(), reason="no compiler for the library that moves the clock")
 def test_the_clock_of_redis_is_stepped(make_stack, tmp_path):
-    source, library, offset = (str(tmp_path / n) for n in ("stepper.c", "stepper.so", "offset"))
-    with open(source, "w", encoding="utf-8") as f:
-        f.write(STEPPER)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-
-    def step(us):
-        with open(offset + ".new", "w", encoding="utf-8") as f:
-            f.write(str(us))
-        os.rename(offset + ".new", offset)
-
-    step(0)
+    stepped = clock.SteppedClock(str(tmp_path))
+    step = stepped.step
     stack = make_stack(tps=LIMIT)
-    stack.redis.env = {**os.environ, "LD_PRELOAD": library, "CLOCK_OFFSET_FILE": offset}
+    stack.redis.env = stepped.environment()
     pods = Pods(stack, 2, idle=(1,))
     try:
         pods.start().wait_shares(LIMIT)
