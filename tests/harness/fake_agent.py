@@ -46,11 +46,12 @@ class FakeAgent(Pipe):
             except OSError:
                 return
 
-    def wait(self, name, /, timeout=10.0, **values):
+    def wait(self, name, /, timeout=10.0, count=1, **values):
         def find():
-            for r in list(self.records):
-                if r["type"] == name and all(r.get(k) == v for k, v in values.items()):
-                    return r
+            found = [r for r in list(self.records)
+                     if r["type"] == name and all(r.get(k) == v for k, v in values.items())]
+            if len(found) >= count:
+                return found[count - 1]
             assert not self.closed, f"the pipe ended before {name} {values}"
             return None
         return wait_for(find, timeout, f"{name} {values}", 0.01)

@@ -1,9 +1,13 @@
 """Traffic of an operator that is not bound goes to its backup, and comes back."""
 import threading
 import time
+import uuid
 
 import pytest
 
+from harness.fake_agent import FakeAgent
+from harness.fake_bridge import ACCEPTED, TRANSCEIVER
+from harness.ipc import now_ms, record
 from harness.process import wait_for
 from harness.smsc import BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, SUBMIT_SM, Smsc
 from harness.stack import operator_id
@@ -136,6 +140,48 @@ def test_half_a_pair_is_no_bind_and_what_is_in_flight_stays(start_pair):
     assert stack.mno.stats()["submits"] == before + 3
     events = {e["messageId"]: e for e in stack.dlr_events()}
     assert events[unknown]["status"] == "UNKNOWN" and accepted not in events
+
+
+def test_an_outcome_that_crosses_the_close_calls_the_copy_off(make_stack, tmp_path):
+    """The agent said that it was accepted before it heard of CLOSE: it is settled. Of another message one segment was
+    accepted, and the other one is not sent any more: that is reported, since a copy would send the first one twice."""
+    bound, unbound = 3, 4
+    stack = make_stack(operators=2).start_servers().start_mno()
+    primary, backup = (uuid.UUID(i).bytes for i in stack.ids)
+    copies = []
+    stack.client.subscribe(f"smpp.operator.{stack.ids[1]}", copies.append)
+
+    def state(oid, is_bound, credit):
+        return (record("OPERATOR_STATE", operator_id=oid, health=1 if is_bound else 2, credentials_ms=now_ms(),
+                       backup_operator_id=backup if oid == primary else b"")
+                + record("SESSION", operator_id=oid, bind=0, bind_mode=TRANSCEIVER,
+                         state=bound if is_bound else unbound)
+                + record("CREDIT", operator_id=oid, slots=credit))
+    agent = FakeAgent(f"ipc://{tmp_path}/fake.ipc")
+    stack.bridge = stack.make_bridge(IPC_URL=agent.url, FAILOVER_AFTER_MS=1000)
+    stack.bridge.start()
+    agent.accept().attach(listing=state(primary, True, 20) + state(backup, True, 0))
+    texts = {"accepted": "short", "in part": "long " * 50, "untouched": "other"}
+    ids = {}
+    for name, text in texts.items():
+        (ids[name],) = stack.send(1, operator=0, text=text)
+    wait_for(lambda: sum(r["type"] == "SUBMIT" for r in agent.records) == 4, 15, "four segments are submitted")
+    submits = [r for r in agent.records if r["type"] == "SUBMIT"]
+    agent.send_batch(state(primary, False, 0))
+    agent.wait("FAILOVER", begin=1)
+    wait_for(lambda: sum(r["type"] == "CLOSE" for r in agent.records) == 3, 15, "all are to be closed")
+    for r in submits[:2]:  # the short one, and the first segment of the long one
+        agent.send_batch(record("OUTCOME", operator_id=primary, key=r["key"], segments=r["segments"], kind=ACCEPTED,
+                                at_ms=now_ms(), response=b"id-%d\0" % r["key"][1], context=r["context"]))
+    for r in [r for r in agent.records if r["type"] == "CLOSE"]:
+        agent.send_batch(record("CLOSED", operator_id=primary, key=r["key"], verdict=1))
+    agent.wait("SETTLED", key=submits[0]["key"].message())
+    again = agent.wait("CLOSE", key=submits[1]["key"].message(), count=2)
+    agent.send_batch(record("CLOSED", operator_id=primary, key=again["key"], verdict=1))
+    wait_for(lambda: stack.unacknowledged(0) == 0, 20, "all have left the stream")
+    assert [m.json()["messageId"] for m in copies] == [ids["untouched"]]
+    assert [(e["messageId"], e["status"]) for e in stack.dlr_events()] == [(ids["in part"], "UNKNOWN")]
+    agent.end()
 
 
 def test_a_bind_that_comes_and_goes_is_none(start_pair):
