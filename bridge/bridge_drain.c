@@ -19,6 +19,15 @@
 #define LINGER_MAX_MS 500 /* for what is queued for NATS */
 #define LINGER_MIN_MS 100
 
+/* The agent is restarted alone where we don't stop, and lists what it has. */
+static void go_on_without_agent(struct bridge *b)
+{
+    if (!b->stopping || !b->agent_gone)
+        return;
+    mt_path_agent_gone(b->mt);
+    health_events_agent_gone(b->health_events);
+}
+
 void bridge_drain_begin(struct bridge *b, enum bridge_end end)
 {
     if (b->stopping)
@@ -29,6 +38,7 @@ void bridge_drain_begin(struct bridge *b, enum bridge_end end)
     log_info("the bridge stops", LOG_UINT("withoutOutcome", mt_path_without_outcome(b->mt)),
              LOG_UINT("unsettled", mt_path_unsettled(b->mt)));
     mt_path_stop(b->mt);
+    go_on_without_agent(b);
     bridge_drain_look(b);
 }
 
@@ -42,10 +52,7 @@ void bridge_drain_agent_gone(struct bridge *b)
 {
     b->agent_gone = true;
     b->agent_gone_at = clock_mono();
-    if (!b->stopping)
-        return; /* it is restarted alone, and lists what it has */
-    mt_path_agent_gone(b->mt);
-    health_events_agent_gone(b->health_events);
+    go_on_without_agent(b);
 }
 
 /* A receipt that is not answered yet is the MNO's to repeat once the agent is gone. */

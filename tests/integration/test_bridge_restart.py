@@ -2,11 +2,12 @@
 notices."""
 import random
 import time
+import uuid
 
 import pytest
 
 from harness.fake_agent import FakeAgent
-from harness.ipc import record
+from harness.ipc import now_ms, record
 from harness.process import log_seconds, wait_for
 from harness.smsc import SUBMIT_SM, UNBIND, Smsc
 
@@ -222,6 +223,29 @@ def test_both_are_told_to_end_while_nats_stands_still(make_stack):
     assert [e["status"] for e in stack.health_events()] == ["BOUND", "UNBOUND"]
     assert smsc.connections[0].count(UNBIND) == 1
     smsc.close()
+
+
+def test_the_agent_is_gone_before_the_bridge_is_told(make_stack, tmp_path):
+    """The containers of a pod are told some milliseconds apart. What the agent handed over is stored all the same."""
+    stack = make_stack().start_servers().start_mno()
+    agent = FakeAgent(f"ipc://{tmp_path}/fake.ipc")
+    stack.bridge = stack.make_bridge(IPC_URL=agent.url)
+    stack.bridge.start()
+    agent.accept().attach()
+    agent.wait("DECLARE_END")
+    stack.bridge.wait_line("connected to NATS")
+    stack.nats.pause()
+    oid = uuid.UUID(stack.ids[0]).bytes
+    agent.send_batch(*[record("HEALTH", operator_id=oid, agent_instance=agent.instance, number=n, status=status,
+                              previous=previous, at_ms=now_ms()) for n, status, previous in ((1, 1, 0), (2, 2, 1))],
+                     record("DRAINING", left_ms=30000), record("GONE"))
+    stack.bridge.wait_line("the agent is about to exit")
+    stack.bridge.send_signal(15)
+    stack.bridge.wait_line("the bridge stops")
+    agent.end()
+    stack.nats.resume()
+    assert stack.bridge.wait(20) == 0
+    assert [e["status"] for e in stack.health_events()] == ["BOUND", "UNBOUND"]
 
 
 def test_both_are_told_to_end_under_load(make_stack):
