@@ -171,7 +171,8 @@ def redis_read_only(stack, seconds, rng):
 def redis_failed_over(stack, seconds, rng):
     """To a replica that has not heard of the last moments."""
     old = stack.redis
-    new = RedisServer(old.directory + "-next", extra=("--replicaof", f"127.0.0.1 {old.port}")).start()
+    new = RedisServer(old.directory + "-next").start()
+    new.command("REPLICAOF", "127.0.0.1", old.port)
     wait_for(lambda: b"master_link_status:up" in new.command("INFO", "replication"), 30, "it replicates", 0.05)
     new.command("REPLICAOF", "NO", "ONE")
     time.sleep(seconds / 4)
