@@ -15,7 +15,7 @@ static void grow(struct under_way *u)
 {
     size_t size = u->size ? 2 * u->size : SIZE_MIN;
     uint64_t *ends = xmalloc(size * sizeof *ends);
-    for (uint64_t n = u->first; n < u->flushed; n++)
+    for (uint64_t n = u->first; u->size > 0 && n < u->flushed; n++)
         ends[n % size] = u->ends[n % u->size];
     free(u->ends);
     u->ends = ends;
