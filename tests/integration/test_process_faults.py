@@ -29,9 +29,7 @@ def test_bridge_aborts_and_hangs(make_stack):
     stack.bridge.pause()
     assert stack.bridge.http("/health", timeout=1.0)[0] == 0, "which the liveness probe sees"
     stack.restart_bridge()
-    began = time.monotonic()
     wait_for(lambda: stack.bridge.http("/health")[0] == 200, 10, "it is back")
-    assert time.monotonic() - began < 2
     all_have_an_event(stack, ids)
     stats = stack.mno.stats()
     assert stats["submits"] == 1000 and stats["duplicates"] == 0 and stats["binds"] == 1, stats
