@@ -120,7 +120,8 @@ struct mt_pull {
 struct mt_operator {
     struct mt_path *path;
     struct mno *op;
-    struct list work; /* on the path's list when something changed */
+    struct list work;   /* on the path's list when something changed */
+    struct list ledger; /* on the path's list when the ledger had no room */
     struct list stages[MT_STAGES];
     uint32_t counts[MT_STAGES];
     struct list alive;
@@ -196,6 +197,7 @@ struct mt_path {
     bool stopping; /* SIGTERM or DRAINING: nothing is fetched or submitted any more */
     bool agent_gone;
     uint32_t ledger_entries, ledger_reserved;
+    struct list ledger_queue; /* operators that found it full, the longest waiting first */
     struct mt_references *references;
     uint16_t *expected; /* submits without stored correlation, by destination */
     struct mt_encoder *encoder;

@@ -20,16 +20,19 @@ static uint32_t own_part(const struct mt_path *path)
 
 bool mt_ledger_reserve(struct mt *mt, uint32_t entries)
 {
-    const struct mt_operator *mo = mt->owner;
-    const struct mt_path *path = mo->path;
+    struct mt_operator *mo = mt->owner;
+    struct mt_path *path = mo->path;
     if (mt->reserved >= entries)
         return true;
     uint32_t more = entries - mt->reserved;
     uint32_t all = path->ledger_reserved + more;
     bool is_only = mo->ledger_reserved == mt->reserved; /* however long it is */
     if (all > path->ledger_entries ||
-        (all > half(path) && mo->ledger_reserved + more > own_part(path) && !is_only))
+        (all > half(path) && mo->ledger_reserved + more > own_part(path) && !is_only)) {
+        if (list_empty(&mo->ledger))
+            list_append(&path->ledger_queue, &mo->ledger);
         return false;
+    }
     add(mt, more);
     return true;
 }

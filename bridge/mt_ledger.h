@@ -8,7 +8,8 @@
 
 #include "bridge/mt.h"
 
-/* Entries for so many submits of the message, or none. */
+/* Entries for so many submits of the message, or none: then its operator has its turn when there
+ * is room again. */
 bool mt_ledger_reserve(struct mt *mt, uint32_t entries) MUST_CHECK;
 /* One more that the agent listed. */
 void mt_ledger_count(struct mt *mt);

@@ -26,10 +26,27 @@ void mt_touch(struct mt_operator *mo)
     loop_at_turn_end(path->with.loop, &path->hook);
 }
 
+/* The ledger is everybody's, and what makes room in it touches only its own operator. Each that
+ * waits has one try; if it finds no room again it waits at the end. */
+static void serve_ledger_queue(struct mt_path *path)
+{
+    const struct list *last = path->ledger_queue.prev;
+    bool more = !list_empty(&path->ledger_queue);
+    while (more && path->ledger_reserved < path->ledger_entries) {
+        struct list *first = path->ledger_queue.next;
+        struct mt_operator *mo = LIST_ENTRY(first, struct mt_operator, ledger);
+        more = first != last;
+        list_remove(first);
+        mt_submit_work(mo);
+        mt_touch(mo);
+    }
+}
+
 static void on_turn_end(void *arg)
 {
     struct mt_path *path = arg;
     struct list round; /* who is touched meanwhile comes with the next turn */
+    serve_ledger_queue(path);
     if (list_empty(&path->work))
         return;
     round = path->work;
@@ -64,6 +81,7 @@ static void on_tick(void *arg)
     for (size_t i = 0; i < operators_count(path->with.operators); i++)
         tick_operator(operators_at(path->with.operators, i)->mt);
     mt_consumer_tick(path);
+    loop_at_turn_end(path->with.loop, &path->hook);
 }
 
 /* --- life --- */
@@ -73,6 +91,7 @@ struct mt_path *mt_path_create(const struct mt_path_options *options)
     struct mt_path *path = xcalloc(1, sizeof(*path));
     path->with = *options;
     list_init(&path->work);
+    list_init(&path->ledger_queue);
     path->hook = (struct loop_hook){.fn = on_turn_end, .arg = path};
     timer_init(&path->tick, options->loop, on_tick, path);
     path->references = mt_references_create(clock_wall_ms());
@@ -113,6 +132,7 @@ void mt_path_operator_added(struct mt_path *path, struct mno *op)
     mo->op = op;
     mo->segments_x16 = 16;
     list_init(&mo->work);
+    list_init(&mo->ledger);
     list_init(&mo->alive);
     for (size_t i = 0; i < MT_STAGES; i++)
         list_init(&mo->stages[i]);
@@ -159,6 +179,7 @@ void mt_path_operator_gone(struct mt_path *path, struct mno *op)
         mt_destroy(&mt);
     }
     list_remove(&mo->work);
+    list_remove(&mo->ledger);
     timer_stop(&mo->pull_timer);
     timer_stop(&mo->barrier_timer);
     mt_consumer_destroy(&mo->consumer);

@@ -141,6 +141,22 @@ def test_deleted_while_in_use_is_made_anew(make_stack):
     stack.wait_acknowledged()
 
 
+def test_a_full_ledger_is_shared_by_all_operators(make_stack):
+    """Four operators fill it; the others' commands are here then, and nothing of their own will ever happen to them."""
+    operators, each = 8, 600
+    stack = make_stack(operators=operators, tps=100000, bridge_settings={"WINDOW_SIZE": 1000},
+                       agent_settings={"LEDGER_BYTES": 1 << 20}, mno_options=["--latency-ms", "300"])
+    stack.start_servers()
+    stack.start_mno()
+    for i in range(operators):
+        stack.send(each, operator=i)
+    stack.agent.start()
+    stack.bridge = stack.make_bridge()
+    stack.bridge.start()
+    wait_for(lambda: stack.mno.stats()["submits"] == operators * each, 25, "all are sent before the pulls end")
+    stack.wait_acknowledged()
+
+
 def test_wrong_ones_are_refused_until_they_are_right(make_stack):
     stack = prepare(make_stack)
     make_consumer(stack, max_deliver=5)
