@@ -9,6 +9,7 @@ add_library(bridge-adapters STATIC
   jetstream_trash.c
   jetstream_ack_log.c
   jetstream_slots.c
+  jetstream_login.c
   jetstream_threads.c
   jetstream_trouble.c
   jetstream_calls.c

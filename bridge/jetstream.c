@@ -1,5 +1,5 @@
 /*
- * The connection: the one file that knows nats.c (jetstream_threads.c only starts it), and the
+ * The connection: the one file that knows nats.c, and the
  * thread that alone may call it, since nats.c holds its lock while it connects or writes and can
  * keep a caller waiting for ever.
  *
@@ -24,6 +24,7 @@
 #include "common/random.h"
 #include "common/str.h"
 #include "bridge/jetstream_ack_log.h"
+#include "bridge/jetstream_login.h"
 #include "bridge/jetstream_mailbox.h"
 #include "bridge/jetstream_private.h"
 #include "bridge/jetstream_servers.h"
@@ -42,6 +43,7 @@ enum {
     IDLE_WAIT_MS = 10000,
     IO_BUFFER = 128 * 1024,
     GATHER_NS = 500 * 1000,
+    LOCK_SPINS = 50, /* nats.c's default of 2,000 spins while the holder waits for the same core */
 };
 
 struct jetstream_link {
@@ -52,7 +54,7 @@ struct jetstream_link {
     sem_t ended; /* posted by the thread at its end */
     _Atomic int64_t linger_until_ns;
 
-    char *creds_file, *ca_file, *cert_file, *key_file, *client_name;
+    struct jetstream_login login;
     struct jetstream_servers servers;
     size_t next_server;
 
@@ -208,17 +210,17 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus statu
 
 static natsStatus set_tls(const struct jetstream_link *link, natsOptions *o, const char *url)
 {
-    if (strncmp(url, "tls://", 6) != 0 && !link->ca_file && !link->cert_file)
+    if (strncmp(url, "tls://", 6) != 0 && !link->login.ca_file && !link->login.cert_file)
         return NATS_OK;
     char host[256];
     jetstream_servers_host(url, host, sizeof(host));
     natsStatus s = natsOptions_SetSecure(o, true);
     if (s == NATS_OK)
         s = natsOptions_SetExpectedHostname(o, host); /* 3.4 checks no name otherwise */
-    if (s == NATS_OK && link->ca_file)
-        s = natsOptions_LoadCATrustedCertificates(o, link->ca_file);
-    if (s == NATS_OK && link->cert_file)
-        s = natsOptions_LoadCertificatesChain(o, link->cert_file, link->key_file);
+    if (s == NATS_OK && link->login.ca_file)
+        s = natsOptions_LoadCATrustedCertificates(o, link->login.ca_file);
+    if (s == NATS_OK && link->login.cert_file)
+        s = natsOptions_LoadCertificatesChain(o, link->login.cert_file, link->login.key_file);
     return s;
 }
 
@@ -243,13 +245,13 @@ static natsStatus set_options(const struct jetstream_link *link, natsOptions *o,
     if (s == NATS_OK)
         s = natsOptions_SetIOBufSize(o, IO_BUFFER);
     if (s == NATS_OK)
-        s = natsOptions_SetName(o, link->client_name);
+        s = natsOptions_SetName(o, link->login.client_name);
     if (s == NATS_OK)
         s = natsOptions_SetClosedCB(o, on_closed, c);
     if (s == NATS_OK)
         s = natsOptions_SetErrorHandler(o, on_error, c);
-    if (s == NATS_OK && link->creds_file)
-        s = natsOptions_SetUserCredentialsFromFiles(o, link->creds_file, NULL);
+    if (s == NATS_OK && link->login.creds_file)
+        s = natsOptions_SetUserCredentialsFromFiles(o, link->login.creds_file, NULL);
     return s == NATS_OK ? set_tls(link, o, url) : s;
 }
 
@@ -495,18 +497,15 @@ static void *link_main(void *arg)
 
 /* --- create and destroy --- */
 
-static char *dup_or_null(const char *text)
+static void open_library(void)
 {
-    return text ? xstrdup(text) : NULL;
+    (void)nats_Open(LOCK_SPINS); /* if it fails, so does what is asked of nats.c next */
 }
 
 static void link_free(struct jetstream_link **link_ptr)
 {
     struct jetstream_link *link = *link_ptr;
-    char *const texts[] = {link->creds_file, link->ca_file, link->cert_file, link->key_file,
-                           link->client_name};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        free(texts[i]);
+    jetstream_login_free(&link->login);
     jetstream_servers_free(&link->servers);
     jetstream_ack_log_destroy(&link->ack_log);
     jetstream_mailbox_destroy(&link->mailbox);
@@ -545,13 +544,9 @@ int jetstream_create(struct loop *loop, const struct jetstream_options *options,
     js->events = *events;
     js->link = link;
     link->js = js;
-    jetstream_threads_open();
+    jetstream_threads_born_yielding(open_library); /* once is enough, more often changes nothing */
     link->received.destroy = link->sent.destroy = destroy_message;
-    link->creds_file = dup_or_null(options->creds_file);
-    link->ca_file = dup_or_null(options->ca_file);
-    link->cert_file = dup_or_null(options->cert_file);
-    link->key_file = dup_or_null(options->key_file);
-    link->client_name = xstrdup(options->client_name);
+    link->login = jetstream_login_copy(options);
     js->queue = link->queue = jetstream_queue_create();
     link->mailbox = jetstream_mailbox_create(loop, deliver, discard, link);
     link->ack_log = jetstream_ack_log_create();

@@ -1,10 +1,15 @@
-/* How nats.c's threads are scheduled; a thread inherits that from the one that makes it. */
+/*
+ * SCHED_BATCH for nats.c's threads: one that wakes up waits for its turn instead of interrupting
+ * the one that woke it, so that it finds more to do at once. A thread inherits it from the one that
+ * makes it. Needs no privilege; where a sandbox forbids it, all goes on as without it.
+ */
 #ifndef BRIDGE_JETSTREAM_THREADS_H
 #define BRIDGE_JETSTREAM_THREADS_H
 
-/* Before any other use of nats.c; once is enough, more often changes nothing. */
-void jetstream_threads_open(void);
-/* The calling thread, and those that it will make, interrupt no other thread when they wake up. */
+/* The threads that `fn` makes interrupt no other thread when they wake up; the calling one is as
+ * before. */
+void jetstream_threads_born_yielding(void (*fn)(void));
+/* The calling thread, and those that it will make. */
 void jetstream_threads_yield(void);
 
 #endif
