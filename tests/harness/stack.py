@@ -36,7 +36,8 @@ class Stack:
 
     def __init__(self, directory, operators=1, mno_options=(), bridge_settings=None, agent_settings=None,
                  operator_settings=None, credentials=None, tps=0, nats_config="", names=True,
-                 operators_file=True, mno_address=None, dispatch_stream=None, js_domain=None, nats_binary=None):
+                 operators_file=True, mno_address=None, dispatch_stream=None, js_domain=None, nats_binary=None,
+                 further_streams=()):
         self.directory = str(directory)
         self.ids = [operator_id(n + 1) for n in range(operators)]
         self.nats = NatsServer(os.path.join(self.directory, "nats"), config=nats_config, domain=js_domain,
@@ -55,6 +56,7 @@ class Stack:
         self.operators_path = os.path.join(self.directory, "operators-file.json") if operators_file else None
         self.bridge = None
         self.client = None
+        self.further_streams = further_streams  # of commands; the bridge comes to know them while it runs
         self.may_be_refused = False  # True: a test takes rights away
 
     def name(self, i):
@@ -74,7 +76,7 @@ class Stack:
     def nats_users(self, without=()):
         """README's rights, with the names that this stack is configured for."""
         set_to = self.bridge_settings.get
-        streams = {set_to("DISPATCH_STREAM", "SMS_DISPATCH"),
+        streams = {set_to("DISPATCH_STREAM", "SMS_DISPATCH"), *self.further_streams,
                    *(o["dispatchStream"] for o in self.operator_settings.values() if "dispatchStream" in o)}
         return rights.nats_users(without, streams=sorted(streams), mo_subject=set_to("MO_SUBJECT"),
                                  lease_bucket=set_to("LEASE_BUCKET", "smpp-leases"), domain=self.nats.domain)

@@ -63,7 +63,7 @@ def test_operators_file_is_followed(make_stack):
     assert len(first) == 3
     stack.write_operators(stack.ids[:2])
     wait_for(lambda: len(stack.bridge.sessions()) == 2, 20, "the third is gone", 0.1)
-    assert stack.mno.stats()["unbinds"] == 1
+    wait_for(lambda: stack.mno.stats()["unbinds"] == 1, 10, "it unbound", 0.05)
     stack.write_operators(stack.ids)
     wait_for(lambda: [r["state"] for r in stack.bridge.sessions()] == ["BOUND"] * 3, 20, "it is back", 0.1)
     stack.send(10, operator=2)

@@ -91,7 +91,7 @@ def test_a_lost_durable_continues_behind_its_ack_floor(make_stack):
 
 
 def test_an_ack_floor_says_nothing_of_another_stream(make_stack):
-    stack = prepare(make_stack)
+    stack = prepare(make_stack, further_streams=["OTHER"])
     run(stack)
     stack.bridge.wait_ready()
     stack.send(3)
@@ -110,7 +110,7 @@ def test_an_ack_floor_says_nothing_of_another_stream(make_stack):
 
 def test_settings_change_while_their_stream_is_asked_for(make_stack):
     """The old settings are gone when the answer comes."""
-    stack = prepare(make_stack, operators=2)
+    stack = prepare(make_stack, operators=2, further_streams=["OTHER"])
     stack.operator_settings[stack.ids[1]] = {"dispatchStream": "OTHER"}
     stack.client.api("STREAM.UPDATE.SMS_DISPATCH", {
         **stack.client.stream_info("SMS_DISPATCH")["config"], "subjects": [f"smpp.operator.{stack.ids[0]}"]})

@@ -93,10 +93,9 @@ def foreign(make_stack, tmp_path):
     others = []
     smsc = NpmSmsc(str(tmp_path), "--keep-messages").start()
     others.append(smsc)
-    stack = make_stack(mno_address=("127.0.0.1", smsc.port))
+    stack = make_stack(mno_address=("127.0.0.1", smsc.port), bridge_settings={"MO_SUBJECT": "sms.mo.inbound"})
     stack.start_servers()
     stack.client.create_stream("MO", ["sms.mo.inbound"])
-    stack.bridge_settings["MO_SUBJECT"] = "sms.mo.inbound"
     stack.start_mno()  # makes the certificates and says what the answers are
     nginx_directory = tmp_path / "nginx"
     nginx_directory.mkdir()
@@ -270,8 +269,9 @@ def test_tshark_finds_nothing_wrong_with_our_pdus(make_stack, tmp_path):
             stack.send(1, operator=n, text="x" * 500)
         stack.send(1, text="کد شما ۱۲۳۴۵۶ است")
         stack.send(1, text="Flash", messageType="FLASH")
+        stack.send(1, operator=1, text="Replaces")
         stack.send(1, text="y" * 400, longMessageStrategy="TLV")
-        wait_for(lambda: len(stack.dlr_events()) >= 65, 30, "the events", 0.1)
+        wait_for(lambda: len(stack.dlr_events()) >= 66, 30, "the events", 0.1)
         wait_for(lambda: stack.mno.stats()["enquire_links"] >= 3, 10, "enquire_link")
         provoke(stack.mno)
         stack.bridge.stop()
