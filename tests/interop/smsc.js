@@ -15,12 +15,15 @@ const keepMessages = process.argv.includes('--keep-messages');
 function receipt(session, pdu, id) {
   const now = new Date().toISOString().replace(/[-:TZ]/g, '').slice(2, 12);
   stats.receipts += 1;
-  session.deliver_sm({
+  const send = () => session.deliver_sm({
     source_addr: pdu.destination_addr, destination_addr: pdu.source_addr, esm_class: 0x04,
     short_message: `id:${id} sub:001 dlvrd:001 submit date:${now} done date:${now} stat:DELIVRD err:000 text:`,
   }, (answer) => {
-    if (answer.command_status === smpp.ESME_ROK) stats.acknowledged += 1; else stats.refused += 1;
+    if (answer.command_status === smpp.ESME_ROK) stats.acknowledged += 1;
+    else if (answer.command_status === smpp.ESME_RMSGQFUL) setTimeout(send, 1000); // "busy": again later, as MNOs do
+    else stats.refused += 1;
   });
+  send();
 }
 
 function deliver(wanted) {
