@@ -4,6 +4,7 @@ import signal
 import time
 
 from harness.process import wait_for
+from harness.programs import Agent
 from harness.smsc import SUBMIT_SM, Smsc
 
 MNO = ["--detect-duplicates", "token", "--latency-ms", "0-20", "--receipt-delay-ms", "100-300"]
@@ -49,6 +50,26 @@ def test_agent_paused_while_the_mno_gives_up(make_stack):
     all_have_an_event(stack, ids)
     stats = stack.mno.stats()
     assert stats["binds"] == 2 and stats["duplicates"] <= 20, stats
+    assert stack.bridge.metric("smpp_connector_tps_peak", operator_id=stack.ids[0]) <= 200
+
+
+def test_another_pod_takes_over_while_the_mno_still_sees_the_old_bind(make_stack):
+    """ESME_RALYBND is not taken for a wrong password; a window's worth at most is sent twice."""
+    stack = make_stack(mno_options=MNO, tps=200, bridge_settings={
+        "RECONNECT_MIN_MS": 200, "WINDOW_SIZE": 20}).start()
+    ids = stack.send(600, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 100, 20, "some are sent")
+    stack.bridge.kill()
+    stack.agent.kill()
+    stack.mno.control("set bind-status 0x05")
+    stack.agent = Agent(f"{stack.agent.directory}-of-another-node").start()
+    stack.restart_bridge()
+    stack.agent.wait_line("RALYBND")
+    assert stack.bridge.http("/ready")[0] == 503
+    stack.mno.control("set bind-status 0")
+    assert stack.bridge.ctl("rebind", stack.ids[0]).returncode == 0  # in half a minute it would by itself
+    all_have_an_event(stack, ids)
+    assert stack.mno.stats()["duplicates"] <= 20
     assert stack.bridge.metric("smpp_connector_tps_peak", operator_id=stack.ids[0]) <= 200
 
 
