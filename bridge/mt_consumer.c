@@ -508,7 +508,8 @@ const char *mt_consumer_trouble(const struct mt_operator *mo)
 
 bool mt_consumer_has_dead_letters(const struct mt_operator *mo)
 {
-    return mo->consumer->letters;
+    const struct mt_consumer *c = mo->consumer;
+    return c->letters || (!c->letters_known && !c->ready);
 }
 
 int64_t mt_consumer_max_ack_pending(const struct mt_operator *mo)
