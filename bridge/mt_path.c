@@ -267,8 +267,10 @@ void mt_path_outcome(struct mt_path *path, const struct ipc_outcome *r)
     struct mt_segment *s = adopt(path, r->operator_id, &r->key, r->context);
     if (!s)
         return;
-    if (listing)
+    if (listing) {
         mt_ledger_count(s->mt);
+        mt_submit_expect(s->mt); /* its correlation may not be written yet */
+    }
     mt_settle_outcome(s, r);
     mt_touch(s->mt->owner);
 }
