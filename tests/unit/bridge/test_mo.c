@@ -91,9 +91,7 @@ static void test_parts_are_put_together(void **state)
 static void test_one_part_at_a_time(void **state)
 {
     struct rig *r = *state;
-    static const char *const octets[] = {"caf\x1b", "e ",
-                                         "\x1b"
-                                         "e!"};
+    static const char *const octets[] = {"caf\x1b", "e ", "\033e!"};
     for (uint8_t n = 1; n <= 3; n++) {
         uint64_t id = coded_part(r, 7, 3, n, 0, octets[n - 1], strlen(octets[n - 1]));
         pass_ms(r, 1100);
