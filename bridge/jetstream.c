@@ -1,7 +1,6 @@
 /*
- * The connection: the one file that knows nats.c, and the
- * thread that alone may call it, since nats.c holds its lock while it connects or writes and can
- * keep a caller waiting for ever.
+ * The connection: the one file that knows nats.c, and the thread that alone may call it, since
+ * nats.c holds its lock while it connects or writes and can keep a caller waiting for ever.
  *
  * nats.c's own reconnect is off. A connection that is lost is closed, destroyed and followed by a
  * new one with a new inbox: one path instead of two, the host names are resolved and the
@@ -477,7 +476,6 @@ static void *link_main(void *arg)
     struct jetstream_link *link = arg;
     struct backoff backoff = {.min_ms = RECONNECT_MIN_MS, .max_ms = RECONNECT_MAX_MS};
     char reason[256];
-    jetstream_threads_yield();
     do {
         const char *url = link->servers.urls[link->next_server++ % link->servers.count];
         struct connection *c = connection_open(link, url, reason, sizeof(reason));

@@ -1,15 +1,13 @@
 /*
- * SCHED_BATCH for nats.c's threads: one that wakes up waits for its turn instead of interrupting
- * the one that woke it, so that it finds more to do at once. A thread inherits it from the one that
- * makes it. Needs no privilege; where a sandbox forbids it, all goes on as without it.
+ * SCHED_BATCH for nats.c's garbage collector, which the loop wakes for each few messages that it
+ * destroys: it waits for its turn instead of interrupting the loop. Needs no privilege; where a
+ * sandbox forbids it, all goes on as without it. The threads of a connection stay as they are: on a
+ * busy machine a message would wait several times as long.
  */
 #ifndef BRIDGE_JETSTREAM_THREADS_H
 #define BRIDGE_JETSTREAM_THREADS_H
 
-/* The threads that `fn` makes interrupt no other thread when they wake up; the calling one is as
- * before. */
+/* The threads that `fn` makes inherit it; the calling one is as before. */
 void jetstream_threads_born_yielding(void (*fn)(void));
-/* The calling thread, and those that it will make. */
-void jetstream_threads_yield(void);
 
 #endif

@@ -146,7 +146,7 @@ struct mt_operator {
     bool backup_has_pulls;           /* somebody pulls from the backup's consumer */
     bool is_ending;                  /* bound again: copies that have begun are finished first */
     bool barrier_out;
-    bool barrier_failed; /* the last one, or its batch */
+    bool barrier_rests; /* until the timer fires: soon after one, or after a failure */
     struct timer barrier_timer;
     struct mt_consumer *consumer;
 };

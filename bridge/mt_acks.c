@@ -7,8 +7,9 @@
 #include "bridge/mt_consumer.h"
 #include "bridge/mt_settle.h"
 
-#define BARRIER_EVERY_MS 25
-#define BARRIER_FULL 64 /* so many do not wait for that */
+#define BARRIER_REST_MS 4 /* after one: then a full batch goes, … */
+#define BARRIER_FULL 64
+#define BARRIER_WAIT_MS 21 /* … and after this as well whatever is due */
 #define BARRIER_AGAIN_MS 250
 
 static struct jetstream *js_of(const struct mt_operator *mo)
@@ -36,7 +37,7 @@ static void take_back(struct mt_operator *mo)
     LIST_FOREACH (item, &mo->stages[MT_ACK_SENT]) {
         mt_move(LIST_ENTRY(item, struct mt, link), MT_ACK_DUE);
     }
-    mo->barrier_failed = true;
+    mo->barrier_rests = true;
     timer_start_ms(&mo->barrier_timer, BARRIER_AGAIN_MS);
 }
 
@@ -76,11 +77,10 @@ static uint32_t full_batch(const struct mt_operator *mo)
     return most > 0 && most < BARRIER_FULL ? (uint32_t)most : BARRIER_FULL;
 }
 
-/* Soon after a barrier, or one that failed, the next one waits. */
 static bool waits(const struct mt_operator *mo)
 {
     return timer_is_active(&mo->barrier_timer) &&
-           (mo->barrier_failed || mo->counts[MT_ACK_DUE] < full_batch(mo));
+           (mo->barrier_rests || mo->counts[MT_ACK_DUE] < full_batch(mo));
 }
 
 void mt_settle_acks(struct mt_operator *mo)
@@ -88,17 +88,22 @@ void mt_settle_acks(struct mt_operator *mo)
     if (mo->barrier_out || mo->counts[MT_ACK_DUE] == 0 || waits(mo) ||
         !jetstream_is_connected(js_of(mo)))
         return;
-    mo->barrier_failed = false;
     mo->barrier_out = send_batch(mo);
-    if (mo->barrier_out)
-        timer_start_ms(&mo->barrier_timer, BARRIER_EVERY_MS);
-    else
+    if (!mo->barrier_out) {
         take_back(mo);
+        return;
+    }
+    mo->barrier_rests = true;
+    timer_start_ms(&mo->barrier_timer, BARRIER_REST_MS);
 }
 
 static void on_barrier_timer(void *arg)
 {
-    mt_touch(arg);
+    struct mt_operator *mo = arg;
+    if (mo->barrier_rests)
+        timer_start_ms(&mo->barrier_timer, BARRIER_WAIT_MS);
+    mo->barrier_rests = false;
+    mt_touch(mo);
 }
 
 void mt_settle_barrier_timer_init(struct mt_operator *mo)
