@@ -127,6 +127,11 @@ class Process:
     def pause(self):
         self.send_signal(signal.SIGSTOP)
         self._paused = True
+        wait_for(lambda: self._state() in "TtZX", 5, f"{self.name} stands still")  # until then it may still answer
+
+    def _state(self):
+        with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
 
     def resume(self):
         self.send_signal(signal.SIGCONT)

@@ -159,5 +159,8 @@ void server_stop(struct server *s, int signal)
 
 void server_pause(const struct server *s, bool pause)
 {
+    int status;
     kill(s->pid, pause ? SIGSTOP : SIGCONT);
+    if (pause) /* it takes a moment in which it may still answer */
+        (void)waitpid(s->pid, &status, WUNTRACED);
 }
