@@ -56,8 +56,9 @@ static const char rights_script[] =
     "local k = KEYS[1] "
     "for _, c in ipairs({{'SET', k, '1', 'PX', 1000}, {'GET', k}, {'MGET', k}, {'EXISTS', k}, "
     "{'EXPIRE', k, 1}, {'PEXPIRE', k, 1000}, {'DEL', k}, {'RPUSH', k, '1'}, {'LPOP', k}, "
-    "{'HSET', k, 'f', '1'}, {'HSETNX', k, 'f', '1'}, {'HGETALL', k}, {'HVALS', k}, "
-    "{'HDEL', k, 'f'}, {'TIME'}}) do "
+    "{'HSET', k, 'f', '1'}, {'HSETNX', k, 'f', '1'}, {'HGET', k, 'f'}, {'HGETALL', k}, "
+    "{'HLEN', k}, {'HVALS', k}, {'HDEL', k, 'f'}, {'ZADD', k, 1, 'm'}, "
+    "{'ZRANGEBYSCORE', k, 0, 1}, {'ZREM', k, 'm'}, {'TIME'}}) do "
     "local r = redis.pcall(unpack(c)) "
     "if type(r) == 'table' and r.err then redis.pcall('DEL', k) return c[1] .. ': ' .. r.err end "
     "end return ''";

@@ -62,7 +62,7 @@ def test_another_pod_takes_over_while_the_mno_still_sees_the_old_bind(make_stack
     stack.bridge.kill()
     stack.agent.kill()
     stack.mno.control("set bind-status 0x05")
-    stack.agent = Agent(f"{stack.agent.directory}-of-another-node").start()
+    stack.agent = Agent(f"{stack.agent.directory}2").start()
     stack.restart_bridge()
     stack.agent.wait_line("RALYBND")
     assert stack.bridge.http("/ready")[0] == 503
