@@ -150,7 +150,9 @@ static void wait_for_outcome(struct mt *mt)
  * not sent by then is not sent any more. */
 static void closed_after_all(struct mt *mt)
 {
-    bool rest = mt_count_segments(mt, SEGMENT_OUT) + mt_count_segments(mt, SEGMENT_NEW) > 0;
+    bool rest = mt_count_segments(mt, SEGMENT_OUT) + mt_count_segments(mt, SEGMENT_NEW) +
+                    mt_count_segments(mt, SEGMENT_UNKNOWN) >
+                0;
     if (mt->end || !rest)
         return;
     mt->end = failover_may_copy(mt) ? MT_END_COPIED : MT_END_UNKNOWN;

@@ -335,9 +335,10 @@ void mt_settle_outcome(struct mt_segment *s, const struct ipc_outcome *r)
     if (s->state == SEGMENT_DONE || s->state == SEGMENT_STORING || s->state == SEGMENT_UNSTORED ||
         s->state == SEGMENT_REFUSED)
         return; /* the late answer of what was settled otherwise */
-    /* UNSENT answers a RETRY that can't be, with the key it was asked for. */
+    /* UNSENT and CLOSED answer a RETRY that can't be, with the key it was asked for. */
+    bool answers_retry = r->kind == IPC_OUTCOME_UNSENT || r->kind == IPC_OUTCOME_CLOSED;
     bool is_earlier = s->state == SEGMENT_OUT && r->key.attempt < s->attempt;
-    if (is_earlier && r->kind != IPC_OUTCOME_UNSENT) {
+    if (is_earlier && !answers_retry) {
         if (r->kind == IPC_OUTCOME_ACCEPTED)
             accepted_late(s, r);
         return;
