@@ -167,10 +167,16 @@ void mt_forget_segments(struct mt *mt)
 
 void mt_set_segment_state(struct mt_segment *s, enum mt_segment_state state)
 {
-    if (s->state == SEGMENT_OUT)
-        s->mt->owner->without_outcome--;
-    if (state == SEGMENT_OUT)
-        s->mt->owner->without_outcome++;
+    struct mt_operator *mo = s->mt->owner;
+    if (s->state == SEGMENT_OUT) {
+        mo->without_outcome--;
+        mo->retries -= s->is_retry;
+    }
+    s->is_retry = state == SEGMENT_OUT && s->attempt > 0;
+    if (state == SEGMENT_OUT) {
+        mo->without_outcome++;
+        mo->retries += s->is_retry;
+    }
     s->state = (uint8_t)state;
 }
 

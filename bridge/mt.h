@@ -51,6 +51,7 @@ struct mt_segment {
     uint8_t state;        /* enum mt_segment_state */
     uint8_t attempt;      /* of its key */
     uint8_t refusals;     /* that count towards maxAttempts */
+    bool is_retry;        /* OUT: of an attempt after the first; it may rest at the agent */
     uint8_t resubmits;    /* after an unknown outcome */
     uint8_t bind;         /* UNKNOWN: over which it was sent */
     uint32_t last_status; /* of its last refusal; 0: none */
@@ -80,7 +81,7 @@ struct mt {
     bool terminate; /* +TERM instead of +ACK */
     bool is_closed; /* at the agent: nothing of it is sent any more */
     bool is_reported, dead_letter_done;
-    bool is_expected; /* counted in mt_expect */
+    bool is_expected; /* counted in `expected` */
     mono_t sign_of_life;
     mono_t fetched_at;
     uint32_t reserved; /* ledger entries */
@@ -128,6 +129,7 @@ struct mt_operator {
 
     uint32_t slots;           /* CREDIT */
     uint32_t without_outcome; /* submits at the agent */
+    uint32_t retries;         /* of these: attempts after the first */
     uint32_t ledger_reserved; /* mt_ledger.c, as in the path */
     uint32_t segments_x16;    /* moving average of segments per message, times 16 */
     struct mt_ahead ahead;
@@ -197,6 +199,7 @@ struct mt_path {
     bool stopping; /* SIGTERM or DRAINING: nothing is fetched or submitted any more */
     bool agent_gone;
     uint32_t ledger_entries, ledger_reserved;
+    uint32_t ledger_tried;    /* what was reserved when one found no room, or all had their try */
     struct list ledger_queue; /* operators that found it full, the longest waiting first */
     struct mt_references *references;
     uint16_t *expected; /* submits without stored correlation, by destination */

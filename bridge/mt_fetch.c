@@ -83,7 +83,8 @@ static struct mt_credit credit_of(const struct mt_operator *mo)
 {
     const struct mt_path *path = mo->path;
     uint32_t held = mo->counts[MT_READY] + mo->counts[MT_READY_PRIORITY];
-    uint32_t ahead = mt_ahead_submits(&mo->ahead, loop_now(path->with.loop));
+    /* What rests before its next attempt is not ahead of anything. */
+    uint32_t ahead = mt_ahead_submits(&mo->ahead, loop_now(path->with.loop)) + mo->retries;
     struct mt_credit c = {
         .able = mo->slots > 0 && !mo->op->paused,
         .slots = mo->slots < ahead ? mo->slots : ahead,

@@ -15,7 +15,8 @@ static uint32_t half(const struct mt_path *path)
 
 static uint32_t own_part(const struct mt_path *path)
 {
-    return half(path) / (uint32_t)max_u64(operators_count(path->with.operators), 1);
+    size_t operators = operators_count(path->with.operators);
+    return operators > 1 ? half(path) / (uint32_t)operators : path->ledger_entries;
 }
 
 bool mt_ledger_reserve(struct mt *mt, uint32_t entries)
@@ -29,6 +30,7 @@ bool mt_ledger_reserve(struct mt *mt, uint32_t entries)
     bool is_only = mo->ledger_reserved == mt->reserved; /* however long it is */
     if (all > path->ledger_entries ||
         (all > half(path) && mo->ledger_reserved + more > own_part(path) && !is_only)) {
+        path->ledger_tried = path->ledger_reserved;
         if (list_empty(&mo->ledger))
             list_append(&path->ledger_queue, &mo->ledger);
         return false;

@@ -26,20 +26,19 @@ void mt_touch(struct mt_operator *mo)
     loop_at_turn_end(path->with.loop, &path->hook);
 }
 
-/* The ledger is everybody's, and what makes room in it touches only its own operator. Each that
- * waits has one try; if it finds no room again it waits at the end. */
+/* The ledger is everybody's, and what makes room in it touches only its own operator. When it got
+ * emptier each that waits has one try; if it finds no room again it waits at the end. */
 static void serve_ledger_queue(struct mt_path *path)
 {
     const struct list *last = path->ledger_queue.prev;
-    bool more = !list_empty(&path->ledger_queue);
+    bool more = !list_empty(&path->ledger_queue) && path->ledger_reserved < path->ledger_tried;
     while (more && path->ledger_reserved < path->ledger_entries) {
         struct list *first = path->ledger_queue.next;
-        struct mt_operator *mo = LIST_ENTRY(first, struct mt_operator, ledger);
         more = first != last;
         list_remove(first);
-        mt_submit_work(mo);
-        mt_touch(mo);
+        mt_submit_work(LIST_ENTRY(first, struct mt_operator, ledger));
     }
+    path->ledger_tried = path->ledger_reserved;
 }
 
 static void on_turn_end(void *arg)
@@ -267,12 +266,13 @@ void mt_path_outcome(struct mt_path *path, const struct ipc_outcome *r)
     struct mt_segment *s = adopt(path, r->operator_id, &r->key, r->context);
     if (!s)
         return;
+    struct mt_operator *mo = s->mt->owner;
     if (listing) {
         mt_ledger_count(s->mt);
         mt_submit_expect(s->mt); /* its correlation may not be written yet */
     }
-    mt_settle_outcome(s, r);
-    mt_touch(s->mt->owner);
+    mt_settle_outcome(s, r); /* it may be gone now */
+    mt_touch(mo);
 }
 
 void mt_path_closed(struct mt_path *path, const struct ipc_closed *r)

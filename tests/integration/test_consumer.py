@@ -1,4 +1,6 @@
 """The durable consumers: made where that is safe, obeyed, or refused so that a person can see why."""
+import time
+
 from harness.nats import create_platform_streams
 from harness.process import wait_for
 
@@ -153,6 +155,19 @@ def test_a_full_ledger_is_shared_by_all_operators(make_stack):
     stack.agent.start()
     stack.bridge = stack.make_bridge()
     stack.bridge.start()
+    wait_for(lambda: stack.mno.stats()["submits"] > 0, 20, "it flows", 0.01)
+    stack.redis.pause()  # nothing is settled, so nobody finds room
+    counts = []
+
+    def stands():
+        counts.append(stack.mno.stats()["submits"])
+        return counts[-2:-1] == counts[-1:]
+    wait_for(stands, 20, "all wait", 0.7)
+    assert counts[-1] < operators * each
+    spent, began = stack.bridge.cpu_seconds(), time.monotonic()
+    wait_for(lambda: time.monotonic() - began > 2, 5, "two seconds")
+    assert stack.bridge.cpu_seconds() - spent < 1, "who waits for room does not ask for it again and again"
+    stack.redis.resume()
     wait_for(lambda: stack.mno.stats()["submits"] == operators * each, 25, "all are sent before the pulls end")
     stack.wait_acknowledged()
 

@@ -40,12 +40,12 @@ static void give_back(size_t o)
     assert_int_equal(operators[o].ledger_reserved, 0);
 }
 
-static void one_alone_has_half_of_it(void **state)
+static void one_alone_has_all_of_it(void **state)
 {
     (void)state;
     start(1, ENTRIES);
-    assert_int_equal(mt_ledger_free(&operators[0]), ENTRIES / 2);
-    assert_int_equal(take_all(0, 20), ENTRIES / 2);
+    assert_int_equal(mt_ledger_free(&operators[0]), ENTRIES);
+    assert_int_equal(take_all(0, 20), ENTRIES);
     assert_int_equal(mt_ledger_free(&operators[0]), 0);
     give_back(0);
     assert_int_equal(path.ledger_reserved, 0);
@@ -98,7 +98,7 @@ static void what_waits_here_comes_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_alone_has_half_of_it),
+        cmocka_unit_test(one_alone_has_all_of_it),
         cmocka_unit_test(there_is_room_beside_forty_nine),
         cmocka_unit_test(the_only_one_may_be_long),
         cmocka_unit_test(what_waits_here_comes_first),
