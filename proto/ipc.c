@@ -198,19 +198,11 @@ bool ipc_key_same_message(const struct ipc_key *a, const struct ipc_key *b)
     return a->sequence == b->sequence && a->time_ns == b->time_ns && a->stream == b->stream;
 }
 
-static const char *const outcome_names[] = {
-    "?", "ACCEPTED", "REFUSED", "UNKNOWN", "EXPIRED", "CLOSED", "SETTLED", "UNSENT",
-};
 static const char *const session_state_names[] = {
     "?", "DISCONNECTED", "CONNECTING", "BOUND", "UNBOUND", "FAILBACK",
 };
 static const char *const health_names[] = {"NONE", "BOUND", "UNBOUND", "FAILBACK"};
 static const char *const bind_mode_names[] = {"?", "TRANSCEIVER", "TRANSMITTER", "RECEIVER"};
-
-const char *ipc_outcome_name(unsigned outcome)
-{
-    return outcome_names[outcome < ARRAY_LEN(outcome_names) ? outcome : 0];
-}
 
 const char *ipc_session_state_name(unsigned state)
 {

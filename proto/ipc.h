@@ -189,7 +189,6 @@ bool ipc_batch_next(struct ipc_batch *batch, unsigned *type_r, struct bytes *bod
 uint64_t ipc_stream_id(const char *stream_name);
 /* The same message (stream, sequence, time stamp), whatever segment and attempt. */
 bool ipc_key_same_message(const struct ipc_key *a, const struct ipc_key *b);
-const char *ipc_outcome_name(unsigned outcome);
 const char *ipc_session_state_name(unsigned state);
 const char *ipc_health_name(unsigned health);
 const char *ipc_bind_mode_name(unsigned mode);

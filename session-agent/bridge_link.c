@@ -380,8 +380,3 @@ bool bridge_link_is_attached(const struct bridge_link *link)
 {
     return link->state == LINK_ATTACHED;
 }
-
-bool bridge_link_idle(const struct bridge_link *link)
-{
-    return link->state == LINK_DOWN || ipc_channel_idle(link->channel);
-}

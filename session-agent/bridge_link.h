@@ -45,8 +45,6 @@ void bridge_link_allow(struct bridge_link *link, const uint32_t *uids, size_t co
 bool bridge_link_is_attached(const struct bridge_link *link);
 /* Sends what was collected now; for a last word. */
 void bridge_link_flush(struct bridge_link *link);
-/* All that was sent is with NNG. */
-bool bridge_link_idle(const struct bridge_link *link);
 
 /* bridge_link_send_outcome(link, &record) and so on, one for each record that an agent sends: into
  * the batch when a bridge is attached, nowhere else. */

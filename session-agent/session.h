@@ -46,7 +46,6 @@ enum ipc_bind_mode session_mode(const struct session *session);
 
 /* How many may be written now; 0 unless bound and the socket takes more. */
 uint32_t session_room(const struct session *session);
-uint32_t session_window_limit(const struct session *session);
 uint32_t session_window_used(const struct session *session);
 /* What was written over it and has not left. */
 struct tokens_unsent *session_unsent(struct session *session);

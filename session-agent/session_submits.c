@@ -16,11 +16,6 @@ uint32_t session_room(const struct session *s)
     return window_room(s->window);
 }
 
-uint32_t session_window_limit(const struct session *s)
-{
-    return window_limit(s->window);
-}
-
 uint32_t session_window_used(const struct session *s)
 {
     return window_used(s->window);

@@ -5,8 +5,8 @@
  *
  * - Lane 1 may pass lane 0 for at most `share` per cent of what is taken while both have work; the
  *   share is kept within 1 … 99, so neither lane starves.
- * - An item keeps its turn (the order of submit_queue_add) through retries and put-backs: when it
- * is due again it goes in front of whatever came after it.
+ * - An item keeps its turn (the order of submit_queue_add) through retries: when it is due again it
+ *   goes in front of whatever came after it.
  * - All segments of a message go to the bind that took the first one, in the order in which they
  *   were added, until that bind is gone.
  */

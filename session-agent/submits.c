@@ -49,11 +49,6 @@ void submits_retune(struct submits *s)
     submit_queue_set_share(s->queue, s->op->config->priority_share);
 }
 
-uint32_t submits_using_credit(const struct submits *s)
-{
-    return s->using_credit;
-}
-
 void submits_pace(struct submits *s, uint32_t per_second)
 {
     s->pace = per_second;

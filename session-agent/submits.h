@@ -68,7 +68,6 @@ void submits_held(struct submits *s, struct tokens_unsent *unsent);
 /* What stuck to this bind may go over any other. */
 void submits_bind_gone(struct submits *s, const void *bind);
 
-uint32_t submits_using_credit(const struct submits *s);
 /* Fills the counters and gauges that are the submit path's. */
 void submits_stats(struct submits *s, uint64_t stats[IPC_STATS_COUNT]);
 
