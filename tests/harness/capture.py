@@ -5,7 +5,7 @@ import signal
 import struct
 import subprocess
 
-from .process import wait_for
+from .process import started, wait_for
 
 SUBMIT_SM = 4
 ETHERNET, IPV4, TCP = 14, 0x0800, 6
@@ -28,6 +28,7 @@ class Capture:
         self.popen = subprocess.Popen(
             ["dumpcap", "-q", "-i", "lo", "-P", "-B", "32", "-f", f"tcp and ({wanted})", "-w", self.path],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        started.append(self.popen)
         wait_for(lambda: os.path.exists(self.path) and os.path.getsize(self.path) >= 24, 10, "the capture runs")
         return self
 

@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from . import schemas
+from . import process, schemas
 from .fake_bridge import FakeBridge, operator_id
 from .programs import Agent
 from .smsc import Smsc
@@ -19,6 +19,13 @@ def all_that_was_said_is_valid():
         warnings.warn("events and /sessions are not validated: `npm ci` in tests/interop")
     else:
         assert schemas.invalid_said() == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running():
+    """Whatever a test that failed did not come to end; an error at the last test."""
+    yield
+    assert process.end_forgotten() == []
 
 
 @pytest.fixture

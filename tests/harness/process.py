@@ -44,13 +44,13 @@ def log_seconds(line):
 # Outside of the kernel's ephemeral range, so that no outgoing connection takes a port between our look and
 # the server's bind; locked, so that test runs side by side never hand out the same one.
 PORTS = range(10000, 32000)
-PORT_LOCKS = os.path.join(tempfile.gettempdir(), "smpp-connector-ports")
+PORT_LOCKS = os.path.join(tempfile.gettempdir(), f"smpp-connector-ports-{os.getuid()}")
 _locks = {}
 
 
 def free_port():
     """A loopback port that is free now and that no running test process was given before."""
-    os.makedirs(PORT_LOCKS, mode=0o1777, exist_ok=True)
+    os.makedirs(PORT_LOCKS, mode=0o700, exist_ok=True)
     while True:
         port = random.SystemRandom().choice(PORTS)
         if port in _locks:
@@ -65,6 +65,18 @@ def free_port():
             continue
         _locks[port] = lock
         return port
+
+
+started = []  # every popen of this test process; what lives at its end was forgotten
+
+
+def end_forgotten():
+    """Kills what lives still; returns the commands."""
+    left = [popen for popen in started if popen.poll() is None]
+    for popen in left:
+        popen.kill()
+        popen.wait()
+    return [" ".join(str(word) for word in popen.args) for popen in left]
 
 
 class Process:
@@ -87,6 +99,7 @@ class Process:
         self.popen = subprocess.Popen(
             self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=self.env, cwd=self.cwd, preexec_fn=self.preexec_fn)
+        started.append(self.popen)
         self._thread = threading.Thread(target=self._drain, args=(self.popen,), daemon=True)
         self._thread.start()
         return self

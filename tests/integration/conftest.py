@@ -5,4 +5,4 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from harness.fixtures import (  # noqa: E402,F401
-    agent, all_that_was_said_is_valid, declared, make_stack, smsc, stack)
+    agent, all_that_was_said_is_valid, declared, make_stack, nothing_is_left_running, smsc, stack)

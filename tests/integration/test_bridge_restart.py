@@ -129,6 +129,7 @@ def test_paused_while_another_attaches_does_no_harm(make_stack):
     assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("frozen", [False, True], ids=["NATS there", "NATS frozen"])
 def test_sigterm_alone_is_quick_and_drops_no_bind(make_stack, frozen):
     stack = make_stack(**LOAD).start()

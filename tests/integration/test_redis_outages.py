@@ -90,7 +90,7 @@ def test_slow(make_stack):
         slowest = max(slowest, time.monotonic() - began)
         return len(stack.dlr_events()) == 201
     wait_for(all_there, 60, "all events", 0.05)
-    assert slowest < 1.0
+    assert slowest < 3, "each answer of Redis takes five"
     assert {e["messageId"] for e in stack.dlr_events()} >= set(ids)
     stack.wait_acknowledged()
     pace_kept(stack)
