@@ -142,8 +142,9 @@ def check_doubles(result, h):
 
 
 def may_be_uncorrelated(excuses, s, event):
-    """The answer with its id was never written or never read; or Redis forgot what it had been told."""
-    return s is None or excuses.may_be_unread(s) or excuses.may_be_forgotten(s.answered, event["storedAt"])
+    """The answer with its id was never written, never read or not yet; or Redis forgot what it had been told."""
+    return (s is None or excuses.may_be_unread(s) or excuses.told_while_unread(s, event["storedAt"])
+            or excuses.may_be_forgotten(s.answered, event["storedAt"]))
 
 
 def check_receipts(result, h):

@@ -43,6 +43,10 @@ class Excuses:
         return (self.ended_by_fault(submit.session)
                 and (submit.answered is None or submit.answered >= self.unread_since(submit.session)))
 
+    def told_while_unread(self, submit, told):
+        """Its receipt was read just before the agent was stopped, the answer was not: the hold ran out meanwhile."""
+        return any(begin - LATE_NS <= submit.answered and told <= end + LATE_NS for begin, end in self._deaf)
+
     def may_be_forgotten(self, answered, told):
         """By Redis, between the answer and the moment when its receipt was told."""
         return any(answered <= until + LATE_NS and told >= since for until, since in self._forgotten)

@@ -100,11 +100,12 @@ class History:
         self.terminated = set()
         self._held_by = collections.defaultdict(list)  # stream sequence: (time, token)
         self.unseen_storings = 0
+        told_of = {r["sequence"]: token for token, r in self.pub_acks.items()}  # where the storing itself was not seen
         for row in rows:
             if row["kind"] == "stored":
                 self._note_storing(row["t"], row["sequence"], self.token_of.get(row["messageId"]))
                 continue
-            token = self._holder(row["sequence"], row["t"])
+            token = self._holder(row["sequence"], row["t"]) or told_of.get(row["sequence"])
             if row["kind"] == "term":
                 self.terminated.add(token)
             elif token:

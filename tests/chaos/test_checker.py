@@ -473,6 +473,20 @@ def redis_forgot(run):
     uncorrelated(run)
 
 
+def told_while_the_agent_stood_still(run):
+    """Its receipt came before the answer, which lay unread until after the hold."""
+    run.fault("agent_paused", S + 325 * MS, S + 900 * MS)
+    uncorrelated(run)
+
+
+def storing_seen_by_its_duplicate_alone(run):
+    run.fault("nats_killed", 50 * S, 51 * S)
+    run.final["unacknowledged"]["o"] = 1
+    run.drop("stream", lambda r: r["kind"] == "stored" and r["messageId"] == "m3")
+    run.drop("journal", lambda r: r["kind"] == "stored" and r["token"] == token(3))
+    run.stored(3, 8 * S, seen=False, attempts=2, duplicate=True, sequence=4)
+
+
 def server_forgot_an_ack(run):
     run.fault("nats_killed", 50 * S, 51 * S)
     run.final["unacknowledged"]["o"] = 1
@@ -485,7 +499,8 @@ def stopped_after_the_end(run):
 @pytest.mark.parametrize("change", [
     nothing_changed, refused_and_sent_again, unanswered_when_the_session_ended, stored_twice_and_sent_twice,
     stored_unseen_sent_and_stored_again, reported_as_rejected, expired_and_told, poison_and_told, redis_forgot,
-    failed_over_to_what_knew_less, server_forgot_an_ack, stopped_after_the_end, answered_while_the_agent_was_stopped,
+    failed_over_to_what_knew_less, told_while_the_agent_stood_still, storing_seen_by_its_duplicate_alone,
+    server_forgot_an_ack, stopped_after_the_end, answered_while_the_agent_was_stopped,
     fenced_and_started_again, a_new_agent_knows_no_former_state, nothing_sent_while_a_fault_lasts,
     memory_that_fills_first], ids=lambda f: f.__name__)
 def test_lawful(change, tmp_path):
