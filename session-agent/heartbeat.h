@@ -3,7 +3,8 @@
  * not; at most one unanswered. Pure over mono_t.
  *
  * A time-out counts only if the socket was read empty after it: a process that was paused finds
- * the answer in its socket and believes no timer before it has read (design.md, invariant 8).
+ * the answer in its socket and believes no timer before it has read (README.md, "The life of a
+ * bind").
  */
 #ifndef SESSION_AGENT_HEARTBEAT_H
 #define SESSION_AGENT_HEARTBEAT_H

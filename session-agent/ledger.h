@@ -2,7 +2,7 @@
  * What the agent must not forget when its process dies: the keys, contexts and outcomes of all
  * submits that are not settled, the newest settled and closed keys, and the ack floors. A bounded,
  * preallocated, memory-mapped file on the pod's shared volume; it survives the process, not the
- * pod. No password, number or text is in it. (design.md, "The submit path"; proto/README.md.)
+ * pod. No password, number or text is in it. (README.md, "What it remembers"; proto/README.md.)
  *
  * Every change is a few plain stores and one release store that makes it true, so a process killed
  * at any instruction leaves a file that recovers: what was QUEUED is forgotten (it never reached a

@@ -51,7 +51,7 @@ uint32_t session_window_used(const struct session *session);
 struct tokens_unsent *session_unsent(struct session *session);
 /* Does the kernel hold back what was written? Else it is flushed by now, and is told so. */
 bool session_is_held(struct session *session, mono_t now);
-/* May a submit_sm go out, given what TCP has not had acknowledged yet? (design.md, "TPS": no burst
+/* May a submit_sm go out, given what TCP has not had acknowledged yet? (No burst
  * shall leave a stalled path at once.) `per_second` is the pacer's limit. */
 bool session_path_is_clear(struct session *session, uint32_t per_second, mono_t now);
 /* Stamps, notes it in the window and writes it. There must be room. */

@@ -11,7 +11,7 @@
 #include "common/clock.h"
 
 #define WINDOW_SEQUENCE_MAX 0x7FFFFFFFu /* SMPP 3.4 §5.1.4; 1 follows it */
-#define WINDOW_LATE_MS (5 * 60 * 1000)  /* design.md, "The submit path" */
+#define WINDOW_LATE_MS (5 * 60 * 1000)  /* README.md, "The way of an SMS" */
 
 struct window;
 

@@ -1,4 +1,4 @@
-"""A peer that is gone without a word: no FIN, no RST, packets vanish (design.md: found within 40 s)."""
+"""A peer that is gone without a word: no FIN, no RST, packets vanish (found within 40 s: one heartbeat and its time-out)."""
 import os
 
 import pytest

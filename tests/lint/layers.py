@@ -104,7 +104,7 @@ def main():
     files = tracked()
     tops = {f.split("/", 1)[0] for f in files}
     for top in tops:
-        check(top.startswith(".") or top in TOP_LEVEL, f"{top}: not in the design card's top level")
+        check(top.startswith(".") or top in TOP_LEVEL, f"{top}: does not belong into the top level")
     sources = [f for f in files if f.endswith((".c", ".h"))]
     for path in sources:
         text = read(path)
