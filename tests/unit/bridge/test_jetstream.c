@@ -77,17 +77,22 @@ static void test_publish_pull_ack(void **state)
     assert_int_equal(jetstream_queued(r->js), 0);
 }
 
-/* For timers, callbacks and garbage; not the loop, the sender and those of the connection. */
+/* For timers, callbacks and garbage (a sanitizer may add its own); not the loop, the sender and
+ * those of the connection. */
 static void test_threads_interrupt_nobody(void **state)
 {
     (void)state;
-    unsigned batch = 0;
+    unsigned batch = 0, plain = 0;
     DIR *tasks = opendir("/proc/self/task");
     assert_non_null(tasks);
-    for (const struct dirent *d; (d = readdir(tasks));)
-        batch += d->d_name[0] != '.' && sched_getscheduler(atoi(d->d_name)) == SCHED_BATCH;
+    for (const struct dirent *d; (d = readdir(tasks));) {
+        int policy = d->d_name[0] == '.' ? -1 : sched_getscheduler(atoi(d->d_name));
+        batch += policy == SCHED_BATCH;
+        plain += policy == SCHED_OTHER;
+    }
     closedir(tasks);
-    assert_int_equal(batch, 3);
+    assert_true(batch >= 3);
+    assert_true(plain >= 4);
     assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
 }
 
