@@ -38,8 +38,18 @@ static void finish(struct lookup *l, enum correlation_result result,
 {
     correlation_found *done = l->done;
     void *arg = l->arg;
+    if (l->candidates != l->few)
+        free(l->candidates);
     list_append(&l->owner->free_lookups, &l->link);
     done(arg, result, entry);
+}
+
+static void make_room(struct lookup *l)
+{
+    if (l->count < CANDIDATES_INLINE || l->candidates != l->few)
+        return;
+    l->candidates = xmalloc(CANDIDATES_MAX * sizeof(*l->candidates));
+    memcpy(l->candidates, l->few, sizeof(l->few));
 }
 
 static void add_candidate(struct lookup *l, enum message_id_dialect dialect, bool is_alias,
@@ -49,6 +59,7 @@ static void add_candidate(struct lookup *l, enum message_id_dialect dialect, boo
         if (l->candidates[i].is_alias == is_alias && strcmp(l->candidates[i].id, id) == 0)
             return;
     }
+    make_room(l);
     struct candidate *c = &l->candidates[l->count++];
     c->dialect = dialect;
     c->is_alias = is_alias;
@@ -270,6 +281,7 @@ void correlation_find(struct correlations *c, const struct mno *op,
     memcpy(l->operator_id, op->id_text, sizeof(l->operator_id));
     l->format = (enum message_id_format)op->settings.message_id_format;
     l->wide = false;
+    l->candidates = l->few;
     l->asked = 0;
     l->done = done;
     l->arg = arg;

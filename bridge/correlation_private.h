@@ -37,8 +37,9 @@ struct candidate {
     bool is_alias;
     char id[SMPP_MESSAGE_ID_SIZE];
 };
-/* Both ids in all their forms, each with its alias. */
+/* Both ids in all their forms, each with its alias; and as many as most operators ever need. */
 #define CANDIDATES_MAX (4 * MESSAGE_ID_FORMS_MAX)
+#define CANDIDATES_INLINE 4
 
 /* A query under way. */
 struct lookup {
@@ -49,8 +50,9 @@ struct lookup {
     enum message_id_format format;
     char ids[2][SMPP_MESSAGE_ID_SIZE];
     uint64_t digests[2];
-    bool wide; /* the second question: every form */
-    struct candidate candidates[CANDIDATES_MAX];
+    bool wide;                    /* the second question: every form */
+    struct candidate *candidates; /* the inline ones, or CANDIDATES_MAX of its own */
+    struct candidate few[CANDIDATES_INLINE];
     size_t count;
     size_t asked; /* of these, in the first question already */
     correlation_found *done;

@@ -14,7 +14,7 @@
 #include "bridge/mo_repeats.h"
 
 #define DLR_SUBJECT "sms.dlr.inbound"
-#define DLR_INLINE_BODY 512 /* octets; larger bodies are allocated */
+#define DLR_INLINE_BODY 256 /* octets, more than most receipts; larger bodies are allocated */
 #define DLR_MAX_PARKED 8    /* per bind */
 #define DLR_LOOKUP_MS 2000  /* how long an unknown id is looked up again */
 #define DLR_MARGIN_MS 1000  /* before the hold ends, for publishing what was expected */
