@@ -153,6 +153,8 @@ def paced():
     for rate in (500, 2778, 10000):
         for receipts in (False, True):
             yield Case(receipts=receipts, paced=rate)
+            if rate > 500:
+                yield Case(operators=100, receipts=receipts, paced=rate)
 
 
 def texts():

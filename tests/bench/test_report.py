@@ -12,6 +12,7 @@ from report import Table, percentiles  # noqa: E402
 
 CPU = {"bridge": 6.0, "agent": 1.5, "nats-server": 10.0, "redis": 3.0, "mno-sim": 1.0}
 BARE = {"bridge": 4.0, "agent": 1.0, "nats-server": 8.0, "redis": 3.0, "mno-sim": 1.0}
+ONE_PACED, HUNDRED_PACED = Case(paced=10000), Case(operators=100, paced=10000)
 
 
 def row(case=Case(), rate=40000.0, rss=30, submit=(), **cpu):
@@ -47,8 +48,8 @@ def test_with_many_operators_against_one_in_the_same_circumstances():
     ([row(Case(receipts=True), bridge=15.0)], "CPU a message with receipts, µs", False),
     ([row(rate=37500.0)], "messages/s without receipts, times the bare relay's", True),
     ([row(rate=37000.0)], "messages/s without receipts, times the bare relay's", False),
-    ([row(), row(Case(operators=100), bridge=9.0)], "CPU a message with 100 operators, times that with one", True),
-    ([row(), row(Case(operators=100), bridge=10.0)], "CPU a message with 100 operators, times that with one", False),
+    ([row(ONE_PACED), row(HUNDRED_PACED, bridge=9.0)], "CPU a message with 100 operators at 10,000/s, times that with one", True),
+    ([row(ONE_PACED), row(HUNDRED_PACED, bridge=10.0)], "CPU a message with 100 operators at 10,000/s, times that with one", False),
     ([row(Case(paced=2778), 2778.0, bridge=100.0)], "cores at 2,778/s", True),
     ([row(Case(paced=2778), 2778.0, bridge=130.0)], "cores at 2,778/s", False),
     ([row(Case(paced=2778), submit=[1000] * 98 + [11000] * 2)], "publish to submit_sm at 2,778/s, p99 in ms", False),
@@ -61,7 +62,7 @@ def test_targets(rows, what, met):
 
 def test_no_verdict_without_its_cases():
     assert verdicts(row(Case(window=10))) == {}
-    assert "CPU a message with 100 operators, times that with one" not in verdicts(row(Case(operators=100)))
+    assert "CPU a message with 100 operators at 10,000/s, times that with one" not in verdicts(row(HUNDRED_PACED))
 
 
 def test_percentiles():
