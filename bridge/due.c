@@ -13,7 +13,15 @@ struct due {
     struct timer timer;
     size_t next; /* operator */
     struct due_item item;
+    size_t fields; /* of its hash, when it was read */
+    struct redis_script told_script;
 };
+
+/* What came while the rest was told has not been told: it stays due. */
+static const char told_script[] =
+    "if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[2]) then return 0 end "
+    "if ARGV[3] == '1' then redis.call('DEL', KEYS[1]) end "
+    "return redis.call('ZREM', KEYS[2], ARGV[1])";
 
 static size_t put_key(const char *prefix, const char *what, const char *operator_text,
                       const char *name, char out[DUE_KEY_SIZE])
@@ -69,17 +77,23 @@ static void on_removed(void *arg, const struct redis_reply *reply)
 void due_told(struct due *due, bool with_hash)
 {
     const struct due_item *item = &due->item;
-    char set[DUE_KEY_SIZE], hash[DUE_KEY_SIZE];
-    (void)due_set_key(due->options.prefix, item->operator_text, set);
-    (void)due_hash_key(due->options.prefix, item->operator_text, item->name, hash);
-    bool asked = !with_hash || ask(due, NULL, 2, (const char *const[]){"DEL", hash});
-    if (!asked || !ask(due, on_removed, 3, (const char *const[]){"ZREM", set, item->name}))
+    char set[DUE_KEY_SIZE], hash[DUE_KEY_SIZE], fields[24];
+    struct str_out fields_out = str_out(fields, sizeof(fields));
+    str_put_u64(&fields_out, due->fields);
+    const char *argv[] = {hash, set, item->name, fields, with_hash ? "1" : "0"};
+    const size_t lens[] = {due_hash_key(due->options.prefix, item->operator_text, item->name, hash),
+                           due_set_key(due->options.prefix, item->operator_text, set),
+                           strlen(item->name), fields_out.len, 1};
+    due->told_script.text = told_script;
+    if (!redis_eval(due->options.redis, &due->told_script, on_removed, due, 2, ARRAY_LEN(argv),
+                    argv, lens))
         due_later(due);
 }
 
 static void on_fields(void *arg, const struct redis_reply *reply)
 {
     struct due *due = arg;
+    due->fields = reply && reply->type == REDIS_ARRAY ? reply->count / 2 : 0;
     if (reply && reply->type == REDIS_ARRAY && agent_link_is_attached(due->options.link))
         due->options.tell(due->options.arg, &due->item, reply);
     else

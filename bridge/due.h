@@ -44,7 +44,7 @@ size_t due_hash_key(const char *prefix, const char *operator_text, const char *n
                     char out[DUE_KEY_SIZE]);
 size_t due_set_key(const char *prefix, const char *operator_text, char out[DUE_KEY_SIZE]);
 
-/* It is due no more; `with_hash`: and forgotten. */
+/* It is due no more; `with_hash`: and forgotten. What came into its hash meanwhile is told next. */
 void due_told(struct due *due, bool with_hash);
 /* It stays due: after a pause it is told again. */
 void due_later(struct due *due);

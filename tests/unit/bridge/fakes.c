@@ -118,9 +118,8 @@ bool redis_command(struct redis *r, redis_done *done, void *arg, size_t argc,
 bool redis_eval(struct redis *r, struct redis_script *script, redis_done *done, void *arg,
                 size_t keys, size_t argc, const char *const *argv, const size_t *lens)
 {
-    const char *with_name[MAX_ARGS] = {"EVAL"};
-    size_t with_lens[MAX_ARGS] = {4};
-    assert_non_null(strstr(script->text, "HVALS"));
+    const char *with_name[MAX_ARGS] = {strstr(script->text, "HVALS") ? "GATHER" : "TOLD"};
+    size_t with_lens[MAX_ARGS] = {strlen(with_name[0])};
     assert_int_equal(keys, 2);
     memcpy(with_name + 1, argv, argc * sizeof(argv[0]));
     memcpy(with_lens + 1, lens, argc * sizeof(lens[0]));
@@ -189,6 +188,20 @@ static size_t get_all(struct redis *r, const char *key, struct redis_reply *elem
     return count;
 }
 
+/* Both keys go if the hash has no more fields than were told. */
+static int64_t told(struct redis *r, const struct asked *a)
+{
+    size_t fields = 0;
+    for (const char *pos = fake_redis_get(r, a->argv[1]); pos && (pos = strchr(pos, ';')); pos++)
+        fields++;
+    if (fields > strtoul(a->argv[4], NULL, 10))
+        return 0;
+    free(map_remove(r->values, a->argv[2], a->lens[2]));
+    if (strcmp(a->argv[5], "1") == 0)
+        free(map_remove(r->values, a->argv[1], a->lens[1]));
+    return 1;
+}
+
 static void answer_due(struct redis *r, const struct asked *a, struct redis_reply *reply,
                        struct redis_reply *elements)
 {
@@ -218,9 +231,11 @@ static void answer(struct redis *r, const struct asked *a, struct redis_reply *r
             elements[i - 1] = lookup(r, a->argv[i], a->lens[i]);
         *reply =
             (struct redis_reply){.type = REDIS_ARRAY, .elements = elements, .count = a->argc - 1};
-    } else if (strcmp(a->argv[0], "EVAL") == 0) {
+    } else if (strcmp(a->argv[0], "GATHER") == 0) {
         size_t count = gather(r, a, elements);
         *reply = (struct redis_reply){.type = REDIS_ARRAY, .elements = elements, .count = count};
+    } else if (strcmp(a->argv[0], "TOLD") == 0) {
+        *reply = (struct redis_reply){.type = REDIS_INTEGER, .integer = told(r, a)};
     } else {
         answer_due(r, a, reply, elements);
     }

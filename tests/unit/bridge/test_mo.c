@@ -123,6 +123,27 @@ static void test_the_last_part_is_repeated(void **state)
     expect_nothing_under_way(r);
 }
 
+/* Answered, so nobody repeats it. */
+static void test_a_part_that_comes_while_others_are_told(void **state)
+{
+    struct rig *r = *state;
+    part(r, 7, 3, 1, "one ");
+    pass_ms(r, 7000);
+    assert_int_equal(fake_js_count(r->js), 1); /* its time is up, the PubAck is late */
+    uint64_t id = part(r, 7, 3, 3, "three");
+    pass_ms(r, 1100);
+    expect_done(r, 1, id, SMPP_ROK);
+    fake_js_store(r->js, 0, false);
+    pass_ms(r, 100);
+    assert_string_equal(fake_js_at(r->js, 1)->msg_id, fake_js_at(r->js, 0)->msg_id);
+    fake_js_store(r->js, 1, true);
+    expect_text(r, 2, "text", "three");
+    expect_part(r, 2, 3, 3);
+    fake_js_store(r->js, 2, false);
+    pass_ms(r, 12000);
+    assert_int_equal(fake_js_count(r->js), 3);
+}
+
 static void test_no_place_to_lay_it(void **state)
 {
     struct rig *r = *state;
@@ -242,6 +263,7 @@ int main(void)
         TEST(test_parts_are_forgotten_together),
         TEST(test_one_part_at_a_time),
         TEST(test_the_last_part_is_repeated),
+        TEST(test_a_part_that_comes_while_others_are_told),
         TEST(test_no_place_to_lay_it),
         TEST(test_what_only_looks_like_a_receipt),
         TEST(test_who_writes_the_same_twice_wrote_two),
