@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/str.h"
 
 #include "bridge/failover.h"
 #include "bridge/mt_consumer.h"
@@ -188,18 +189,37 @@ static const char *skip_blank(const char *p)
     return p + strspn(p, " \t\r\n");
 }
 
+/* The character at *p, which may be written as \u and four digits. */
+static int next_char(const char **p)
+{
+    int value = 0;
+    if ((*p)[0] != '\\' || (*p)[1] != 'u')
+        return *(*p)++;
+    for (size_t i = 2; i < 6; i++)
+        value = value << 4 | str_hex_digit((*p)[i]);
+    *p += 6;
+    return value;
+}
+
+static bool is_operator_id(const char *string)
+{
+    const char *p = string + 1;
+    for (const char *name = "operatorId"; *name; name++) {
+        if (next_char(&p) != *name)
+            return false;
+    }
+    return *p == '"';
+}
+
 /* The opening quote of the outermost operatorId's value; `json` ends with NUL. */
 static const char *find_operator_id(const char *json)
 {
-    static const char name[] = "\"operatorId\"";
     int depth = 0;
     for (const char *p = json; *p;) {
         if (*p == '"') {
             const char *end = skip_string(p);
-            bool is_name = depth == 1 && (size_t)(end - p) == sizeof(name) - 1 &&
-                           memcmp(p, name, sizeof(name) - 1) == 0;
             const char *next = skip_blank(end);
-            if (is_name && *next == ':')
+            if (depth == 1 && *next == ':' && is_operator_id(p))
                 return skip_blank(next + 1);
             p = end;
             continue;

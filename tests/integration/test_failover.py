@@ -1,4 +1,5 @@
 """Traffic of an operator that is not bound goes to its backup, and comes back."""
+import json
 import threading
 import time
 import uuid
@@ -10,7 +11,7 @@ from harness.fake_bridge import ACCEPTED, TRANSCEIVER
 from harness.ipc import now_ms, record
 from harness.process import wait_for
 from harness.smsc import BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, SUBMIT_SM, Smsc
-from harness.stack import operator_id
+from harness.stack import command, operator_id
 
 FAST = {"RECONNECT_MIN_MS": 300, "RECONNECT_MAX_MS": 600, "FAILOVER_AFTER_MS": 1500, "SUBMIT_TIMEOUT_MS": 1500}
 
@@ -91,6 +92,17 @@ def test_there_and_back(pair):
     wait_for(lambda: len(stack.smsc.submits()) == 5, 20, "traffic is back")
     stack.wait_acknowledged()
     assert stack.mno.stats()["duplicates"] == 0
+
+
+def test_a_name_in_escapes_is_copied_too(pair):
+    stack = pair
+    before = stack.mno.stats()["submits"]
+    take_away(stack)
+    document = json.dumps(command(stack.ids[0])).replace('"operatorId"', '"operator\\u0049d"')
+    stack.client.store(f"smpp.operator.{stack.ids[0]}", document)
+    wait_for(lambda: stack.mno.stats()["submits"] == before + 1, 20, "the backup sends it", 0.05)
+    stack.wait_acknowledged()
+    assert stack.bridge.alive()
 
 
 def test_only_one_hop(start_pair):

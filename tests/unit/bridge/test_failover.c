@@ -21,6 +21,8 @@ static void test_rewrite(void **state)
          "{\"text\":\"\\\\\\\"operatorId\\\":\",\"operatorId\":\"NEW\"}"},
         {"{\"x\":[\"operatorId\"],\"operatorId\":\"\"}",
          "{\"x\":[\"operatorId\"],\"operatorId\":\"NEW\"}"},
+        {"{\"\\u006fperator\\u0049d\":\"a\",\"operator\\u0049\":\"b\"}",
+         "{\"\\u006fperator\\u0049d\":\"NEW\",\"operator\\u0049\":\"b\"}"},
         {"{\"x\":1}", NULL},
         {"{\"x\":{\"operatorId\":\"inner\"}}", NULL},
         {"{\"operatorId\":5}", NULL},
