@@ -12,6 +12,7 @@
 #include "bridge/mt_settle.h"
 
 #define STEADY_PART 10  /* of FAILOVER_AFTER_MS */
+#define STUCK_MS 10000  /* a stream's leader may be changing */
 #define OFFERED_MS 2000 /* for a bind that another instance could not have */
 
 static const char *backup_text(const struct mno *op, char out[UUID_TEXT_SIZE])
@@ -81,7 +82,8 @@ static uint32_t copies_under_way(const struct mt_operator *mo)
     static const enum mt_stage stages[] = {MT_CLOSING, MT_REPORTING, MT_RECALLED};
     for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
         LIST_FOREACH (item, &mo->stages[stages[i]]) {
-            count += LIST_ENTRY(item, struct mt, link)->end == MT_END_COPIED;
+            const struct mt *mt = LIST_ENTRY(item, struct mt, link);
+            count += mt->end == MT_END_COPIED && !failover_is_stuck(mt);
         }
     }
     return count;
@@ -174,6 +176,12 @@ bool failover_wants(const struct mt *mt)
     const struct mt_operator *mo = mt->owner;
     return mo->op->failed_over && !mo->is_ending && !mt->end && !mt->has_original_operator &&
            is_untouched(mt);
+}
+
+bool failover_is_stuck(const struct mt *mt)
+{
+    return mt->end == MT_END_COPIED && mt->publish &&
+           jetstream_publish_troubled_ms(mt->owner->path->with.js, mt->publish) >= STUCK_MS;
 }
 
 /* Steps over a JSON string that begins at `p`; the document is well-formed. */

@@ -222,6 +222,17 @@ static void give_up_letter(struct mt *mt)
     proceed(mt);
 }
 
+/* Nobody has it, and nobody will: it may not be sent any more. */
+static void give_up_copy(struct mt *mt)
+{
+    jetstream_publish_cancel(mt->owner->path->with.js, &mt->publish);
+    mt->end = MT_END_EXPIRED;
+    mt_set_reason(mt, "it expired before its copy for the backup could be stored");
+    log_end(mt);
+    count_end(mt);
+    proceed(mt);
+}
+
 static bool is_refused_letter(const struct mt *mt)
 {
     return mt->publish && mt->is_reported &&
@@ -231,10 +242,13 @@ static bool is_refused_letter(const struct mt *mt)
 
 void mt_settle_publish_again(struct mt_operator *mo)
 {
+    int64_t now_ms = clock_wall_ms();
     LIST_FOREACH (item, &mo->stages[MT_REPORTING]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         if (is_refused_letter(mt))
             give_up_letter(mt);
+        else if (now_ms >= mt->not_after_ms && failover_is_stuck(mt))
+            give_up_copy(mt);
         else
             publish_next(mt);
     }

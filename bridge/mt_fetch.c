@@ -109,12 +109,23 @@ static struct mt_credit credit_of(const struct mt_operator *mo)
     return c;
 }
 
+/* On their way out, without copies that get nowhere. */
+static bool too_many_end(const struct mt_operator *mo)
+{
+    uint32_t ending = mo->counts[MT_CLOSING] + mo->counts[MT_REPORTING];
+    if (ending <= ENDING_MAX)
+        return false;
+    LIST_FOREACH (item, &mo->stages[MT_REPORTING]) {
+        ending -= failover_is_stuck(LIST_ENTRY(item, struct mt, link));
+    }
+    return ending > ENDING_MAX;
+}
+
 static bool may_fetch(const struct mt_operator *mo)
 {
     const struct mt_path *path = mo->path;
-    uint32_t ending = mo->counts[MT_CLOSING] + mo->counts[MT_REPORTING];
     return path->listed && !path->stopping && operators_is_served(mo->op) &&
-           mt_consumer_is_ready(mo) && ending <= ENDING_MAX && path->raw_octets < RAW_OCTETS_MAX &&
+           mt_consumer_is_ready(mo) && !too_many_end(mo) && path->raw_octets < RAW_OCTETS_MAX &&
            mono_reached(loop_now(path->with.loop), mo->pull_after) &&
            jetstream_is_connected(path->with.js) &&
            !jetstream_publish_trouble(path->with.js, REPORT_SUBJECT); /* else receipts pile up */

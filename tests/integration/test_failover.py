@@ -11,7 +11,7 @@ from harness.fake_bridge import ACCEPTED, TRANSCEIVER
 from harness.ipc import now_ms, record
 from harness.process import wait_for
 from harness.smsc import BIND_RECEIVER, BIND_TRANSCEIVER, BIND_TRANSMITTER, SUBMIT_SM, Smsc
-from harness.stack import command, operator_id
+from harness.stack import command, now_iso, operator_id
 
 FAST = {"RECONNECT_MIN_MS": 300, "RECONNECT_MAX_MS": 600, "FAILOVER_AFTER_MS": 1500, "SUBMIT_TIMEOUT_MS": 1500}
 
@@ -103,6 +103,32 @@ def test_a_name_in_escapes_is_copied_too(pair):
     wait_for(lambda: stack.mno.stats()["submits"] == before + 1, 20, "the backup sends it", 0.05)
     stack.wait_acknowledged()
     assert stack.bridge.alive()
+
+
+def test_copies_that_can_not_be_stored(start_pair):
+    """The permission is missing: traffic comes back as soon as the operator does, what was to be copied ends when it
+    expires, and what does not expire is copied when that is possible."""
+    stack = start_pair(WINDOW_SIZE=200)
+    before = stack.mno.stats()["submits"]
+    stack.deny("smpp.operator.*")
+    stack.smsc.handlers[SUBMIT_SM] = lambda c, p: None
+    stack.send(1, operator=0, text="it has time")
+    expiring = stack.send(399, operator=0, expiresAt=now_iso(25))
+    wait_for(lambda: detail(stack)["commands"]["queuedAtAgent"] > 60, 20, "the window is full, and more is there")
+    port = take_away(stack)
+    stack.bridge.wait_line("traffic goes to the backup")
+    bring_back(stack, port)
+    stack.bridge.wait_line("traffic comes back", timeout=30)
+    stack.send(5, operator=0, text="afterwards")
+    wait_for(lambda: len(stack.smsc.submits()) == 5, 20, "the operator sends, with more at their end than may be")
+    assert stack.client.stream_messages_count("DEAD_LETTERS") == 0
+    wait_for(lambda: stack.unacknowledged(0) == 1, 30, "what expired is given up", 0.1)
+    events = [e for e in stack.dlr_events() if e["messageId"] in expiring]
+    assert len(events) == stack.client.stream_messages_count("DEAD_LETTERS") == len(expiring)
+    assert {(e["status"], e["source"]) for e in events} == {("EXPIRED", "CONNECTOR")}
+    stack.deny()
+    wait_for(lambda: stack.mno.stats()["submits"] == before + 1, 30, "the backup sends the last one", 0.1)
+    stack.wait_acknowledged()
 
 
 def test_only_one_hop(start_pair):
