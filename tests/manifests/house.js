@@ -18,6 +18,8 @@ const KNOWN = {
   bridge: settings('bridge/bridge_settings.c', 'bridge/shared_settings.def'),
 };
 
+const LEDGER_BYTES = Number(/"LEDGER_BYTES"[^}]*?default_text = "(\d+)"/.exec(read('session-agent/agent_settings.c'))[1]);
+
 const templates = (docs) => docs.filter((d) => WORKLOADS.includes(d.kind))
   .map((d) => ({ of: `${d.kind} ${d.metadata.name}`, labels: d.spec.template.metadata.labels, spec: d.spec.template.spec }));
 const containers = (t) => [...(t.spec.initContainers ?? []), ...t.spec.containers];
@@ -114,7 +116,42 @@ function mountedFiles(docs) {
   });
 }
 
+// Both directions, by name: nobody else comes in, and nothing goes where no setting points.
+function network(docs) {
+  const policy = one(docs, 'NetworkPolicy')?.spec;
+  if (!policy) return ['there is none'];
+  const { ingress = [], egress = [] } = policy;
+  const open = [...ingress.map((r) => r.from), ...egress.map((r) => r.to)]
+    .filter((peers) => !peers?.length || peers.some((p) => !Object.keys(p).length || /\/0$/.test(p.ipBlock?.cidr)));
+  const into = ingress.flatMap((r) => r.ports?.map((p) => p.port) ?? ['any']);
+  const out = egress.flatMap((r) => r.ports?.map((p) => p.port) ?? ['any']);
+  const env = docs.find((d) => d.kind === 'ConfigMap' && d.metadata.name === 'smpp-connector').data['bridge.env'];
+  const asked = [...env.matchAll(/^\w+_URL=\w+:\/\/[^\s/]*:(\d+)/gm)].map((m) => Number(m[1]));
+  return [...differs([...policy.policyTypes].sort(), ['Egress', 'Ingress'], 'policyTypes'),
+    ...open.map((peers) => `to or from anybody: ${JSON.stringify(peers)}`),
+    ...differs(into, [container(docs, 'bridge').ports.find((p) => p.name === 'mgmt').containerPort], 'ingress'),
+    ...(out.includes('any') ? ['egress to any port'] : []),
+    ...[53, ...asked].filter((port) => !out.includes(port)).map((port) => `port ${port} can't be reached`)];
+}
+
+// In memory, and with room for a second ledger beside the first; its pages are the agent's.
+function ledgerVolume(docs) {
+  const mebibytes = (text) => Number(/^(\d+)Mi$/.exec(text)?.[1]);
+  const { medium, sizeLimit } = connector(docs).spec.volumes.find((v) => v.name === 'ipc').emptyDir;
+  const env = docs.find((d) => d.kind === 'ConfigMap' && d.metadata.name === 'smpp-connector').data['agent.env'];
+  const ledger = Number(/^LEDGER_BYTES=(\d+)/m.exec(env)?.[1] ?? LEDGER_BYTES) / 1048576;
+  return [...differs(medium, 'Memory', 'ipc.medium'),
+    ...(mebibytes(sizeLimit) > 2 * ledger ? [] : [`ipc: ${sizeLimit} for ledgers of ${ledger}Mi`]),
+    ...(mebibytes(container(docs, 'session-agent').resources.limits.memory) > mebibytes(sizeLimit) ? []
+      : ['the agent may use less memory than its volume'])];
+}
+
 export const CHECKS = {
+  'network: in from monitoring, out to what the settings name': network,
+  'the ledger is in memory and has room': ledgerVolume,
+  'two pods are never on one node': (docs) => connector(docs).spec.topologySpreadConstraints
+    ?.some((t) => t.topologyKey === 'kubernetes.io/hostname' && t.whenUnsatisfiable === 'DoNotSchedule' && t.maxSkew === 1
+      && selects(t.labelSelector.matchLabels, connector(docs).labels)) ? [] : ['topologySpreadConstraints'],
   'nothing replaces a pod by itself, none waits for another': (docs) => differs(one(docs, 'StatefulSet').spec, {
     podManagementPolicy: 'Parallel',
     updateStrategy: one(docs, 'StatefulSet').apiVersion.startsWith('apps.kruise.io/')

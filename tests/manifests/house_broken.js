@@ -7,7 +7,20 @@ const agent = (docs) => named(docs, 'session-agent');
 const one = (docs, kind) => docs.find((d) => d.kind === kind && d.metadata.name === 'smpp-connector');
 const volume = (docs, name) => pod(docs).volumes.find((v) => v.name === name);
 
+const policy = (docs) => one(docs, 'NetworkPolicy').spec;
+
 export const BREAKS = {
+  'network: in from monitoring, out to what the settings name': [
+    (d) => { d.splice(d.indexOf(one(d, 'NetworkPolicy')), 1); }, (d) => { policy(d).policyTypes = ['Ingress']; },
+    (d) => { delete policy(d).ingress[0].from; }, (d) => { delete policy(d).ingress[0].ports; },
+    (d) => { policy(d).egress.push({ to: [{ ipBlock: { cidr: '0.0.0.0/0' } }], ports: [{ port: 2775 }] }); },
+    (d) => { policy(d).egress[4].to = [{}]; }, (d) => { delete policy(d).egress[4].ports; },
+    (d) => { policy(d).egress.splice(1, 1); }, (d) => { policy(d).egress.shift(); }],
+  'the ledger is in memory and has room': [(d) => { delete volume(d, 'ipc').emptyDir.medium; },
+    (d) => { volume(d, 'ipc').emptyDir.sizeLimit = '64Mi'; }, (d) => { volume(d, 'ipc').emptyDir.sizeLimit = '128Mi'; },
+    (d) => { d.find((c) => c.kind === 'ConfigMap').data['agent.env'] += 'LEDGER_BYTES=67108864\n'; }],
+  'two pods are never on one node': [(d) => { delete pod(d).topologySpreadConstraints; },
+    (d) => { pod(d).topologySpreadConstraints[0].whenUnsatisfiable = 'ScheduleAnyway'; }],
   'nothing replaces a pod by itself, none waits for another': [
     (d) => { set(d).spec.updateStrategy.type = 'RollingUpdate'; }, (d) => { delete set(d).spec.podManagementPolicy; }],
   'probes: what they ask and how patient they are; no hooks': [

@@ -27,11 +27,18 @@ function report(name, problems) {
 const write = (name, value) => fs.writeFileSync(path.join(work, name), yaml.dump(value, { lineWidth: -1 }));
 const load = (file) => yaml.loadAll(fs.readFileSync(file, 'utf8')).filter(Boolean);
 
+// What is to be watched comes with what watches it; a laptop's cluster has no Prometheus operator.
+const WATCHED = ['single', 'ha', 'openkruise'];
+const isDashboard = (d) => d.kind === 'ConfigMap' && d.metadata.labels?.grafana_dashboard;
+const watched = (documents) => [['PodMonitor', (d) => d.kind === 'PodMonitor'], ['PrometheusRule', (d) => d.kind === 'PrometheusRule'],
+  ['dashboard', isDashboard]].filter(([, is]) => !documents.some(is)).map(([what]) => `no ${what}`);
+
 for (const file of fs.readdirSync(directory).filter((f) => f.endsWith('.yaml')).sort()) {
   const overlay = path.basename(file, '.yaml');
   const documents = load(path.join(directory, file));
   for (const d of documents) report(`${overlay}: ${d.kind} ${d.metadata.name} against the schemas`, await check(d));
   for (const [name, ok] of Object.entries(CHECKS)) report(`${overlay}: ${name}`, ok(documents));
+  if (WATCHED.includes(overlay)) report(`${overlay}: is watched`, watched(documents));
   const rules = documents.filter((d) => d.kind === 'PrometheusRule');
   for (const d of rules) {
     for (const rule of d.spec.groups.flatMap((g) => g.rules)) {
@@ -39,7 +46,7 @@ for (const file of fs.readdirSync(directory).filter((f) => f.endsWith('.yaml')).
     }
     write('rules.yaml', { groups: d.spec.groups });
   }
-  for (const d of documents.filter((c) => c.kind === 'ConfigMap' && c.metadata.labels?.grafana_dashboard)) {
+  for (const d of documents.filter(isDashboard)) {
     for (const [name, text] of Object.entries(d.data)) {
       report(`${overlay}: dashboard ${name}`, checkDashboard(text));
       write('dashboard.yaml', asRules(text));
