@@ -164,17 +164,17 @@ static int open_existing(const char *path, char *note_r, size_t note_size, char 
     if (fd < 0 && errno == ENOENT)
         return -2;
     if (fd < 0) {
-        snprintf(error_r, error_size, "can't open: %s", strerror(errno));
+        snprintf(error_r, error_size, "can't open %s: %s", path, strerror(errno));
         return -1;
     }
     struct ledger_header h = {.version = 0};
     struct stat st;
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        snprintf(error_r, error_size, "in use by another process");
+        snprintf(error_r, error_size, "%s is in use by another process", path);
         goto fail;
     }
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        snprintf(error_r, error_size, "not a regular file");
+        snprintf(error_r, error_size, "%s is not a regular file", path);
         goto fail;
     }
     ssize_t got = pread(fd, &h, sizeof h, 0);
@@ -242,7 +242,7 @@ int ledger_peek(const char *path, struct ledger_pulse *pulse_r, char *error_r, s
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        snprintf(error_r, error_size, "can't open: %s", strerror(errno));
+        snprintf(error_r, error_size, "can't open %s: %s", path, strerror(errno));
         return -1;
     }
     bool whole = fstat(fd, &st) == 0 && pread(fd, &h, sizeof h, 0) == (ssize_t)sizeof h;

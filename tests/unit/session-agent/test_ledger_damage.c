@@ -215,14 +215,15 @@ static void expect_failure(const char *path, size_t bytes, const char *what)
 static void says_why_it_cannot_open(void **state)
 {
     (void)state;
-    char path[512];
+    char path[512], in_use[600];
     snprintf(path, sizeof path, "%s", files_path("ledger"));
+    snprintf(in_use, sizeof in_use, "%s is in use by another process", path);
     struct ledger *l = files_open(path, NULL);
-    expect_failure(path, SMALL_LEDGER, "in use");
+    expect_failure(path, SMALL_LEDGER, in_use);
     ledger_close_file(&l);
     expect_failure(path, 1000, "at least");
     expect_failure(files_path("missing/ledger"), SMALL_LEDGER, "No such file");
-    expect_failure("/dev/null", SMALL_LEDGER, "regular");
+    expect_failure("/dev/null", SMALL_LEDGER, "/dev/null is not a regular file");
 }
 
 static void a_full_volume_is_found_at_the_start(void **state)
