@@ -256,11 +256,8 @@ static natsStatus set_options(const struct jetstream_link *link, natsOptions *o,
 
 static void explain(char *reason, size_t size, const char *url, natsStatus s)
 {
-    char host[256];
-    jetstream_servers_host(url, host, sizeof(host));
     const char *text = nats_GetLastError(NULL);
-    struct str_out out = str_out(reason, size);
-    str_putf(&out, "NATS at %s: %s", host, text && *text ? text : natsStatus_GetText(s));
+    jetstream_servers_explain(url, text && *text ? text : natsStatus_GetText(s), reason, size);
 }
 
 static natsStatus subscribe(struct connection *c)

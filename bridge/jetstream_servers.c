@@ -5,16 +5,32 @@
 #include "common/str.h"
 #include "bridge/jetstream_servers.h"
 
-void jetstream_servers_host(const char *url, char *host_r, size_t size)
+/* Behind scheme, user and password. */
+static const char *address(const char *url)
 {
     const char *scheme = strstr(url, "://");
     const char *start = scheme ? scheme + 3 : url;
     const char *at = strrchr(start, '@');
-    if (at)
-        start = at + 1;
+    return at ? at + 1 : start;
+}
+
+void jetstream_servers_host(const char *url, char *host_r, size_t size)
+{
+    const char *start = address(url);
     bool v6 = start[0] == '[';
     start += v6;
     str_copy(host_r, size, start, strcspn(start, v6 ? "]" : ":/"));
+}
+
+void jetstream_servers_explain(const char *url, const char *why, char *reason_r, size_t size)
+{
+    const char *server = address(url);
+    const char *place = *why == '(' ? strstr(why, "): ") : NULL; /* "(conn.c:2088): " */
+    struct str_out out = str_out(reason_r, size);
+    str_puts(&out, "NATS at ");
+    str_put(&out, server, strcspn(server, "/"));
+    str_puts(&out, ": ");
+    str_puts(&out, place ? place + 3 : why);
 }
 
 static bool is_usable(const char *url)

@@ -20,5 +20,7 @@ int jetstream_servers_parse(struct jetstream_servers *servers, const char *urls,
 void jetstream_servers_free(struct jetstream_servers *servers);
 /* The host alone: for the certificate's name and for messages, which must not show a password. */
 void jetstream_servers_host(const char *url, char *host_r, size_t size);
+/* For people: which server, and why, without the place in the library's source. */
+void jetstream_servers_explain(const char *url, const char *why, char *reason_r, size_t size);
 
 #endif

@@ -179,12 +179,30 @@ static void test_servers(void **state)
         assert_int_equal(jetstream_servers_parse(&s, bad[i], error, sizeof(error)), -1);
 }
 
+static void test_what_people_are_told_of_a_server(void **state)
+{
+    (void)state;
+    static const char *const rows[][3] = {
+        {"nats://a:1", "(conn.c:2088): No server available", "NATS at a:1: No server available"},
+        {"tls://u:p@[::1]:2/x", "Timeout", "NATS at [::1]:2: Timeout"},
+        {"c", "(with the user's words)", "NATS at c: (with the user's words)"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char reason[100];
+        jetstream_servers_explain(rows[i][0], rows[i][1], reason, sizeof(reason));
+        assert_string_equal(reason, rows[i][2]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ack_subjects), cmocka_unit_test(test_replies),
-        cmocka_unit_test(test_statuses),     cmocka_unit_test(test_pubacks),
+        cmocka_unit_test(test_ack_subjects),
+        cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_pubacks),
         cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_what_people_are_told_of_a_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
