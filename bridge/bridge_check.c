@@ -1,4 +1,4 @@
-/* --check-config --connect: Redis, NATS, and one credentials answer. */
+/* --check-config --connect: Redis, NATS, and the credentials of each operator. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,11 +124,15 @@ static void check_credentials(struct bridge_check *c)
         .token = s->internal_service_token,
         .token_file = s->internal_service_token_file,
     });
-    const struct mno *op = operators_at(c->operators, 0);
-    begin(c);
-    credentials_check(credentials, op, on_credentials, c);
-    bool ok = bridge_check_wait(c) && !*c->reason;
-    bridge_check_say(c, ok, "credentials of %s%s%s", op->id_text, ok ? "" : ": ", c->reason);
+    bool answers = true; /* a service that is silent is not asked for the next one */
+    for (size_t i = 0; i < operators_count(c->operators) && answers; i++) {
+        const struct mno *op = operators_at(c->operators, i);
+        begin(c);
+        credentials_check(credentials, op, on_credentials, c);
+        answers = bridge_check_wait(c);
+        bool ok = answers && !*c->reason;
+        bridge_check_say(c, ok, "credentials of %s%s%s", op->id_text, ok ? "" : ": ", c->reason);
+    }
     credentials_destroy(&credentials);
     https_client_destroy(&client);
 }

@@ -70,6 +70,7 @@ static int check_config(bool connect)
     struct bridge_settings settings;
     struct operator_settings_list operators;
     char error[512];
+    log_set_level(LOG_ERROR); /* what is wrong has a line of its own */
     if (bridge_settings_load(&settings, error, sizeof(error)) != 0) {
         fprintf(stderr, "smpp-bridge: %s\n", error);
         return 1;

@@ -72,6 +72,11 @@ def test_check_config_connect(make_stack):
     assert stack.client.stream_info("SMS_DISPATCH")["state"]["consumer_count"] == 0, "nothing is made"
     assert stack.client.stream_messages_count("DLR_EVENTS") == 0 and stack.redis.command("DBSIZE") == 0
     assert check(bridge, NATS_URL=stack.nats.url, NATS_JS_DOMAIN="elsewhere")[0] == 1
+    known = stack.ids[0]
+    code, lines, out = check(bridge, OPERATOR_IDS=f"{known},{operator_id(7)}", OPERATORS_FILE="")
+    assert code == 1 and f"ok    credentials of {known}" in lines, out.stdout
+    assert any(f"credentials of {operator_id(7)}: the service does not know" in line for line in lines), out.stdout
+    assert '"level"' not in out.stdout, "lines, and no log between them"
     name = "smpp-connector-" + stack.ids[0]
     stack.client.api(f"CONSUMER.DURABLE.CREATE.SMS_DISPATCH.{name}", {"stream_name": "SMS_DISPATCH", "config": {
         **CONSUMER, "durable_name": name, "filter_subject": f"smpp.operator.{stack.ids[0]}", "max_deliver": 5}})
