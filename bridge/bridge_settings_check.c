@@ -1,5 +1,9 @@
 /* Everything that the start would refuse is refused by --check-config too. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/str.h"
 
@@ -24,6 +28,23 @@ static int refuse_because(char *error_r, size_t error_size, const char *name, co
     return -1;
 }
 
+/* A path is put behind it, so neither query nor fragment. */
+static bool is_host_port_path(const char *s)
+{
+    uint64_t port;
+    size_t host = *s == '[' ? strcspn(s, "]") + 1 : strcspn(s, ":/");
+    if (host <= (*s == '[' ? 2 : 0) || host > strlen(s))
+        return false;
+    for (const char *p = s; *p; p++) {
+        if ((uint8_t)*p <= ' ' || strchr("?#", *p))
+            return false;
+    }
+    s += host;
+    if (*s == ':' && !str_parse_u64(s + 1, strcspn(s + 1, "/"), 1, UINT16_MAX, &port))
+        return false;
+    return *s == ':' || *s == '/' || !*s;
+}
+
 static int check_sources(const struct bridge_settings *s, char *error_r, size_t error_size)
 {
     if (!s->operators_file && !s->operator_ids)
@@ -31,10 +52,13 @@ static int check_sources(const struct bridge_settings *s, char *error_r, size_t 
     if (!s->internal_service_token_file && !s->internal_service_token)
         return refuse(error_r, error_size,
                       "INTERNAL_SERVICE_TOKEN_FILE or INTERNAL_SERVICE_TOKEN is required");
-    if (strncmp(s->operator_mgmt_url, "https://", 8) != 0 || !s->operator_mgmt_url[8])
+    if (strncmp(s->operator_mgmt_url, "https://", 8) != 0)
         return refuse(error_r, error_size,
                       "OPERATOR_MGMT_URL: https://… is wanted, nothing else (the password travels "
                       "over it)");
+    if (!is_host_port_path(s->operator_mgmt_url + 8))
+        return refuse(error_r, error_size,
+                      "OPERATOR_MGMT_URL: https://host[:port][/path] is wanted");
     if ((s->nats_cert_file == NULL) != (s->nats_key_file == NULL))
         return refuse(error_r, error_size,
                       "NATS_CERT_FILE and NATS_KEY_FILE: one without the other");
@@ -141,6 +165,49 @@ static int check_numbers(const struct bridge_settings *s, char *error_r, size_t 
             error_r, error_size,
             "LEASE_TTL_MS has to be at least 1500 ms above LEASE_DEADLINE_MS: renewals, a "
             "clean good-bye and pauses share what is between them");
+    return 0;
+}
+
+/* --- files --- */
+
+static int check_file(const char *name, const char *path, char *error_r, size_t error_size)
+{
+    struct stat st;
+    if (!path || !*path)
+        return 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int failed = fd < 0 || fstat(fd, &st) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    struct str_out why = str_out(error_r, error_size);
+    str_putf(&why, "%s: %s: ", name, path);
+    if (failed)
+        str_puts(&why, strerror(failed));
+    else if (!S_ISREG(st.st_mode))
+        str_puts(&why, "not a regular file");
+    else if (st.st_size == 0)
+        str_puts(&why, "empty");
+    else
+        return 0;
+    return -1;
+}
+
+int bridge_settings_check_files(const struct bridge_settings *s, char *error_r, size_t error_size)
+{
+    const char *const files[][2] = {
+        {"OPERATOR_MGMT_CA_FILE", s->operator_mgmt_ca_file},
+        {"OPERATOR_MGMT_CERT_FILE", s->operator_mgmt_cert_file},
+        {"OPERATOR_MGMT_KEY_FILE", s->operator_mgmt_key_file},
+        {"INTERNAL_SERVICE_TOKEN_FILE", s->internal_service_token_file},
+        {"NATS_CREDS_FILE", s->nats_creds_file},
+        {"NATS_CA_FILE", s->nats_ca_file},
+        {"NATS_CERT_FILE", s->nats_cert_file},
+        {"NATS_KEY_FILE", s->nats_key_file},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        if (check_file(files[i][0], files[i][1], error_r, error_size) != 0)
+            return -1;
+    }
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "proto/json.h"
 
 #include "bridge/bridge.h"
+#include "bridge/bridge_settings_check.h"
 #include "bridge/ctl.h"
 
 static const char usage[] =
@@ -77,6 +78,8 @@ static int check_config(bool connect)
     }
     bridge_settings_print_effective(&settings, stdout);
     int status = bridge_settings_operators(&settings, &operators, error, sizeof(error));
+    if (status == 0)
+        status = bridge_settings_check_files(&settings, error, sizeof(error));
     if (status != 0)
         fprintf(stderr, "smpp-bridge: %s\n", error);
     else

@@ -29,9 +29,12 @@ def test_words_of_the_command_line():
     assert run("--nonsense").returncode == 2
 
 
-def test_check_config(make_stack):
+def test_check_config(tmp_path):
+    paths = {name: str(tmp_path / name) for name in ("ca", "cert", "key", "empty")}
+    for name, path in paths.items():
+        write(path, "" if name == "empty" else "-")
     good = {"OPERATOR_IDS": "5a5a0000-0000-4000-8000-000000000001=Operator A", "OPERATOR_MGMT_URL": "https://m.test",
-            "OPERATOR_MGMT_CA_FILE": "/ca", "OPERATOR_MGMT_CERT_FILE": "/c", "OPERATOR_MGMT_KEY_FILE": "/k",
+            "OPERATOR_MGMT_CA_FILE": paths["ca"], "OPERATOR_MGMT_CERT_FILE": paths["cert"], "OPERATOR_MGMT_KEY_FILE": paths["key"],
             "INTERNAL_SERVICE_TOKEN": "t0p-secret", "REDIS_URL": "redis://user:hidden@127.0.0.1:6379/0",
             "NATS_URL": "nats://user:hidden@127.0.0.1:4222"}
     shown = run("--check-config", **good)
@@ -40,7 +43,12 @@ def test_check_config(make_stack):
     assert "NATS_URL=nats://***@127.0.0.1:4222" in shown.stdout
     assert "t0p-secret" not in shown.stdout and "hidden" not in shown.stdout
     for name, value, says in (("WINDOW_SIZE", "0", "WINDOW_SIZE"), ("OPERATOR_MGMT_URL", "http://m.test", "https"),
-                              ("OPERATOR_IDS", "no-uuid", "no-uuid"), ("OPERATORS_FILE", "/nowhere", "/nowhere")):
+                              ("OPERATOR_IDS", "no-uuid", "no-uuid"), ("OPERATORS_FILE", "/nowhere", "/nowhere"),
+                              *((name, "/nowhere", f"{name}: /nowhere: No such file") for name in (
+                                  "OPERATOR_MGMT_CA_FILE", "OPERATOR_MGMT_CERT_FILE", "OPERATOR_MGMT_KEY_FILE",
+                                  "INTERNAL_SERVICE_TOKEN_FILE", "NATS_CREDS_FILE", "NATS_CA_FILE")),
+                              ("OPERATOR_MGMT_KEY_FILE", paths["empty"], "empty"),
+                              ("OPERATOR_MGMT_CA_FILE", str(tmp_path), "not a regular file")):
         bad = run("--check-config", **{**good, name: value})
         assert bad.returncode == 1 and says in bad.stderr, bad
         assert len(bad.stderr.strip().splitlines()) == 1, "one clear line"

@@ -62,6 +62,13 @@ static void test_wrong(void **state)
         {"OPERATOR_IDS", NULL, "OPERATORS_FILE or OPERATOR_IDS"},
         {"OPERATOR_MGMT_URL", NULL, "OPERATOR_MGMT_URL"},
         {"OPERATOR_MGMT_URL", "http://mgmt.test", "https://"},
+        {"OPERATOR_MGMT_URL", "https://", "https://host"},
+        {"OPERATOR_MGMT_URL", "https://mgmt.test:65536", "https://host"},
+        {"OPERATOR_MGMT_URL", "https://mgmt.test:", "https://host"},
+        {"OPERATOR_MGMT_URL", "https://[::1]x", "https://host"},
+        {"OPERATOR_MGMT_URL", "https://[]:1", "https://host"},
+        {"OPERATOR_MGMT_URL", "https://mgmt test", "https://host"},
+        {"OPERATOR_MGMT_URL", "https://mgmt.test/?a=b", "https://host"},
         {"OPERATOR_MGMT_KEY_FILE", "", "OPERATOR_MGMT_KEY_FILE"},
         {"INTERNAL_SERVICE_TOKEN_FILE", NULL, "INTERNAL_SERVICE_TOKEN"},
         {"WINDOW_SIZE", "0", "WINDOW_SIZE"},
@@ -104,6 +111,21 @@ static void test_wrong(void **state)
         assert_int_equal(bridge_settings_load(&s, error, sizeof(error)), -1);
         if (!strstr(error, rows[i][2]))
             fail_msg("%s=%s: \"%s\"", rows[i][0], rows[i][1] ? rows[i][1] : "", error);
+    }
+}
+
+static void test_addresses_of_the_credentials_service(void **state)
+{
+    (void)state;
+    static const char *const good_urls[] = {"https://mgmt.test:8443/", "https://[::1]:8443/a/b",
+                                            "https://[::1]", "https://10.0.0.1/a"};
+    for (size_t i = 0; i < ARRAY_LEN(good_urls); i++) {
+        struct bridge_settings s;
+        char error[300] = "";
+        setenv("OPERATOR_MGMT_URL", good_urls[i], 1);
+        if (bridge_settings_load(&s, error, sizeof(error)) != 0)
+            fail_msg("%s", error);
+        bridge_settings_free(&s);
     }
 }
 
@@ -156,6 +178,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_defaults, setup),
         cmocka_unit_test_setup(test_wrong, setup),
+        cmocka_unit_test_setup(test_addresses_of_the_credentials_service, setup),
         cmocka_unit_test_setup(test_files, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
