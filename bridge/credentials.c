@@ -217,7 +217,8 @@ static void note_limits(struct credentials *c, struct mno *op,
     op->bind_mode = (uint8_t)answer->bind_mode;
     op->tps_limit = answer->tps_limit;
     op->has_backup = answer->has_backup;
-    memcpy(op->backup_id, answer->backup_operator_id.octets, UUID_SIZE);
+    if (op->has_backup)
+        memcpy(op->backup_id, answer->backup_operator_id.octets, UUID_SIZE);
     op->has_credentials = true;
     int64_t now_ms = clock_wall_ms(); /* which may have been set back */
     op->credentials_ms = now_ms > op->credentials_ms ? now_ms : op->credentials_ms + 1;

@@ -34,6 +34,7 @@ static void tell_agent(struct mt_operator *mo, bool begin)
     ipc_put_failover(agent_link_begin(link), &record);
     agent_link_end(link);
     mo->op->failed_over = begin;
+    memset(mo->copies_to, 0, sizeof(mo->copies_to));
     mo->backup_has_pulls = false; /* to be asked for anew, another time */
     log_warn(begin ? "traffic goes to the backup operator" : "traffic comes back from the backup",
              LOG_STR("operatorId", mo->op->id_text),
@@ -96,6 +97,21 @@ static bool is_steady(const struct mt_operator *mo, mono_t now)
            mono_diff_ms(now, mo->able_since) >= mo->op->settings.failover_after_ms / STEADY_PART;
 }
 
+/* A failover that a former bridge began goes to the backup there is now. */
+static void note_backup(struct mt_operator *mo)
+{
+    static const uint8_t none[IPC_OPERATOR_ID_SIZE];
+    if (mo->op->failed_over && memcmp(mo->copies_to, none, sizeof(none)) == 0)
+        memcpy(mo->copies_to, mo->op->backup_id, sizeof(none));
+}
+
+/* Else it was withdrawn or exchanged: another one must first be known to be served. */
+static bool backup_is_the_same(const struct mt_operator *mo)
+{
+    return mo->op->has_backup &&
+           memcmp(mo->copies_to, mo->op->backup_id, sizeof(mo->copies_to)) == 0;
+}
+
 void failover_look(struct mt_operator *mo)
 {
     mono_t now = loop_now(mo->path->with.loop);
@@ -141,7 +157,8 @@ void failover_tick(struct mt_operator *mo)
         return;
     if (!mo->op->failed_over && !operators_can_transmit(mo->op))
         begin_when_due(mo, now);
-    mo->is_ending = mo->op->failed_over && is_steady(mo, now);
+    note_backup(mo);
+    mo->is_ending = mo->op->failed_over && (is_steady(mo, now) || !backup_is_the_same(mo));
     if (mo->is_ending) {
         end_when_due(mo);
     } else if (mo->op->failed_over) {
@@ -174,8 +191,8 @@ bool failover_may_copy(const struct mt *mt)
 bool failover_wants(const struct mt *mt)
 {
     const struct mt_operator *mo = mt->owner;
-    return mo->op->failed_over && !mo->is_ending && !mt->end && !mt->has_original_operator &&
-           is_untouched(mt);
+    return mo->op->failed_over && !mo->is_ending && backup_is_the_same(mo) && !mt->end &&
+           !mt->has_original_operator && is_untouched(mt);
 }
 
 bool failover_is_stuck(const struct mt *mt)

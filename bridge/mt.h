@@ -146,7 +146,8 @@ struct mt_operator {
     mono_t unable_since;             /* failover: no bind could be relied on since; 0: one can */
     mono_t able_since;               /* one stands since; 0: none does */
     bool backup_has_pulls;           /* somebody pulls from the backup's consumer */
-    bool is_ending;                  /* bound again: copies that have begun are finished first */
+    bool is_ending;                  /* copies that have begun are finished first */
+    uint8_t copies_to[IPC_OPERATOR_ID_SIZE]; /* the backup that the failover began with */
     bool barrier_out;
     bool barrier_rests; /* until the timer fires: soon after one, or after a failure */
     struct timer barrier_timer;

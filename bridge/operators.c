@@ -203,7 +203,8 @@ void operators_note_state(struct mno *op, const struct ipc_operator_state *s)
     op->bind_mode = s->bind_mode;
     op->tps_limit = s->tps_limit;
     op->has_backup = memcmp(s->backup_operator_id, none, sizeof(none)) != 0;
-    memcpy(op->backup_id, s->backup_operator_id, sizeof(op->backup_id));
+    if (op->has_backup)
+        memcpy(op->backup_id, s->backup_operator_id, sizeof(op->backup_id));
     copy_text(op->host, sizeof(op->host), s->host);
 }
 

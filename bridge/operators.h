@@ -108,7 +108,7 @@ struct mno {
     uint8_t bind_mode;
     uint32_t tps_limit;
     bool has_credentials;
-    uint8_t backup_id[IPC_OPERATOR_ID_SIZE];
+    uint8_t backup_id[IPC_OPERATOR_ID_SIZE]; /* the last one: copies under way still go there */
     bool has_backup;
     uint64_t stats[IPC_STATS_COUNT];
 

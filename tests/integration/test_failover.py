@@ -283,6 +283,30 @@ def test_no_failover_to_a_backup_that_nobody_serves(pair):
     wait_for(lambda: len(stack.smsc.submits()) == 5, 20, "they are sent by their own operator")
 
 
+def test_a_backup_that_is_withdrawn_or_exchanged_gets_nothing_more(pair):
+    """In the middle of a failover the credentials name no backup, then one that nobody serves, then the first again."""
+    stack = pair
+    before = stack.mno.stats()["submits"]
+    subjects = []
+    stack.client.subscribe("smpp.operator.>", lambda m: subjects.append(m.subject))
+    take_away(stack)
+    stack.bridge.wait_line("traffic goes to the backup", timeout=20)
+    stack.send(2, operator=0, text=lambda i: f"copied {i}")
+    wait_for(lambda: stack.mno.stats()["submits"] == before + 2, 20, "the backup sends them")
+    for count, other in ((3, None), (6, operator_id(99))):
+        stack.mgmt.change(stack.ids[0], backupOperatorId=other)
+        wait_for(lambda: detail(stack)["credentials"]["backupOperatorId"] == other, 20, "the new answer")
+        wait_for(lambda: not detail(stack)["failedOver"], 10, "that failover is over")
+        stack.send(3, operator=0, text=lambda i: f"{other}: {i}")
+        wait_for(lambda: detail(stack)["commands"]["fetched"] == count, 10, "they wait")
+    assert set(subjects) == {f"smpp.operator.{oid}" for oid in stack.ids}
+    assert stack.unacknowledged(0) == 6
+    stack.mgmt.change(stack.ids[0], backupOperatorId=stack.ids[1])
+    wait_for(lambda: stack.mno.stats()["submits"] == before + 8, 20, "a new failover")
+    stack.wait_acknowledged()
+    assert stack.mno.stats()["duplicates"] == 0
+
+
 def test_what_the_agent_has_queued_goes_too(pair):
     """Given to the agent, not yet handed to a socket: closed there, then copied."""
     stack = pair
