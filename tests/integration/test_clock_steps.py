@@ -1,5 +1,6 @@
 """The wall clock jumps by an hour, forth and back, under both programs: only what is measured in wall time notices."""
 import os
+import sysconfig
 
 import pytest
 
@@ -7,7 +8,7 @@ from harness.process import wait_for
 from harness.programs import BUILD
 from harness.stack import now_iso
 
-LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/faketime/libfaketime.so.1"
 
 
 def test_an_hour_forth_and_back(make_stack, tmp_path):
