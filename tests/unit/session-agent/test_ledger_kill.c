@@ -241,8 +241,10 @@ static void try_call(size_t n, const uint8_t *ground, size_t len)
     if (child == 0)
         child_runs(calls[n].call);
     assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFSTOPPED(status))
-        skip(); /* no ptrace here */
+    if (!WIFSTOPPED(status)) {
+        print_message("left out: deaths at each instruction, which take ptrace\n");
+        skip();
+    }
 
     int fd = open(files_path("ledger"), O_RDONLY);
     const uint8_t *live = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
