@@ -1,11 +1,13 @@
 """What comes over the wire that no specification promised: raw bytes of an MNO, and what the agent makes of them
 (SMPP 3.4 §3.3, and what MNOs do in fact). Whatever it is, the worst it may cost is its own session."""
 import json
+import struct
 import time
 
 import pytest
 
 from harness.fake_bridge import ACCEPTED, REFUSED, UNKNOWN, operator_id
+from harness.memory import needs_root, overwrite
 from harness.process import Deadline, wait_for
 from harness.smsc import (ALERT_NOTIFICATION, BIND_TRANSCEIVER, DATA_SM, DELIVER_SM, ENQUIRE_LINK, GENERIC_NACK, RESP,
                           SUBMIT_SM, UNBIND, cstring, pdu, receipt_body, tlv)
@@ -126,6 +128,28 @@ def test_answers_in_any_order_twice_and_refused_in_every_shape(bound, smsc):
         assert (outcome["kind"], outcome["status"]) == (REFUSED if status else ACCEPTED, status)
         assert outcome["response"] == body
     assert is_alive(c) and len(bridge.all("OUTCOME")) == 6
+
+
+@needs_root
+def test_after_the_last_sequence_number_comes_the_first_that_is_free(agent, bound, smsc):
+    """Nobody waits for two thousand million PDUs: the next number is set in the memory of the paused agent, where it
+    follows a window's two limits."""
+    bridge, c = bound(window_size=54321)
+    smsc.handlers[SUBMIT_SM] = None
+    unanswered = bridge.submit(OP)
+    assert c.wait(SUBMIT_SM).sequence == 2  # 1 was the bind's
+    del smsc.handlers[SUBMIT_SM]
+    agent.pause()
+    try:
+        limits = struct.pack("=II", 54321, 4 * 54321)
+        overwrite(agent.pid, limits + struct.pack("=I", 3), limits + struct.pack("=I", 0x7FFFFFFE))
+    finally:
+        agent.resume()
+    keys = [bridge.submit(OP) for _ in range(4)]
+    assert [bridge.outcome(key)["kind"] for key in keys] == [ACCEPTED] * 4
+    assert [p.sequence for p in smsc.submits()] == [2, 0x7FFFFFFE, 0x7FFFFFFF, 1, 3]
+    smsc.answer(c, smsc.submits()[0])
+    assert bridge.outcome(unanswered)["kind"] == ACCEPTED and is_alive(c)
 
 
 @pytest.mark.parametrize("length", [0, 15, 131073, 0x48545450, 0xFFFFFFFF])

@@ -1,10 +1,8 @@
 """The password is in nobody's memory but while a bind is attempted."""
 import base64
 import json
-import os
 
-import pytest
-
+from harness.memory import memory_of, needs_root
 from harness.process import wait_for
 
 PASSWORD = 'Zq"7xK\\9'  # eight octets, of which two look different in JSON
@@ -21,21 +19,7 @@ def spellings(password):
     return found
 
 
-def memory_of(pid):
-    """The readable parts, but for what is mapped and never touched on such a scale."""
-    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for line in maps:
-            begin, end = (int(x, 16) for x in line.split()[0].split("-"))
-            if "r" not in line.split()[1] or end - begin > 1 << 28 or "[v" in line:
-                continue
-            try:
-                mem.seek(begin)
-                yield mem.read(end - begin)
-            except OSError:
-                pass
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="another process's memory is for root")
+@needs_root
 def test_no_password_in_memory(make_stack):
     """One bind stands, one is refused for a wrong password and waits for its next attempt."""
     stack = make_stack(operators=2, mno_options=["--run", "set system=smsgw0002 bind-status 0x0E"])
@@ -47,7 +31,7 @@ def test_no_password_in_memory(make_stack):
     wait_for(lambda: any("0000000e" in line.lower() or "password" in line.lower() for line in stack.agent.lines), 10,
              "and knows")
     for process in (stack.bridge, stack.agent):
-        memory = list(memory_of(process.pid))
+        memory = [part for _, part in memory_of(process.pid)]
         assert any(stack.ids[0].encode() in part for part in memory), "the scan finds what is there"
         for name, octets in spellings(PASSWORD).items():
             assert not any(octets in part for part in memory), f"{name} in the memory of {process.name}"
