@@ -23,6 +23,8 @@ static void test_rewrite(void **state)
          "{\"x\":[\"operatorId\"],\"operatorId\":\"NEW\"}"},
         {"{\"\\u006fperator\\u0049d\":\"a\",\"operator\\u0049\":\"b\"}",
          "{\"\\u006fperator\\u0049d\":\"NEW\",\"operator\\u0049\":\"b\"}"},
+        {"{\"operatorId\\u0022\":\"a\",\"operatorId\":\"b\"}",
+         "{\"operatorId\\u0022\":\"a\",\"operatorId\":\"NEW\"}"},
         {"{\"x\":1}", NULL},
         {"{\"x\":{\"operatorId\":\"inner\"}}", NULL},
         {"{\"operatorId\":5}", NULL},
