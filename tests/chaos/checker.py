@@ -79,7 +79,7 @@ def check_commands(result, h):
         elif token in accepted and len(accepted[token]) < parts[token] and not final:
             incomplete += 1
             result.violation("incomplete", f"{token}: only segments {sorted(accepted[token])} of {parts[token]}")
-        if not final and h.acks[token] and not outcome_known(accepted[token], parts.get(token), h.acks[token][0]):
+        if not final and not all(outcome_known(accepted[token], parts.get(token), t) for t in acks_by_outcome(h, token)):
             early += 1
             result.violation("acked-early", f"{token} was acknowledged before its outcome was known")
     result.counts.update({
@@ -87,6 +87,12 @@ def check_commands(result, h):
         "commands seen acknowledged": sum(map(bool, h.acks.values())), "acknowledged before the outcome": early,
         "submit_sm at the MNO": len(h.mno.submits), "lost commands": lost, "incomplete long messages": incomplete,
         "sent after expiry": sent_expired})
+
+
+def acks_by_outcome(h, token):
+    """The first that was for the sake of the outcome: once there is a copy, that of the copy."""
+    acks = [t for t in h.acks[token][:1] if not any(copied <= t for copied in h.copies[token])]
+    return acks + h.copy_acks[token][:1]
 
 
 def outcome_known(accepted, parts, t):
@@ -120,7 +126,7 @@ def check_doubles(result, h):
                 break
         else:
             fresh[key] += 1
-            stored = sum(t <= s.t + LATE_NS for t in h.storings[s.token])
+            stored = sum(t <= s.t + LATE_NS for t in h.storings[s.token]) + len(h.copies[s.token][1:])
             if fresh[key] > max(1, stored):
                 why["doubled"] += 1
                 gap = (s.t - former[key][-1].t) / S if former[key] else 0
@@ -138,7 +144,7 @@ def check_doubles(result, h):
     result.counts.update({
         "retried after a refusal": why["refused"], "sent again after an unknown outcome": why["unknown"],
         "stored twice, by a server that forgot the id": again, "of all storings seen only by their effects":
-        h.unseen_storings, "sent once for each storing": why["stored again"], "doubled": why["doubled"]})
+        h.unseen_storings, "copied for the backup operator": sum(map(bool, h.copies.values())), "sent once for each storing": why["stored again"], "doubled": why["doubled"]})
 
 
 def may_be_uncorrelated(excuses, s, event):
@@ -190,7 +196,7 @@ def check_binds(result, h):
     dropped = 0
     for system, sessions in h.mno.ends.items():
         for session in sessions:
-            if not excuses.ended_by_fault(session):
+            if session in h.mno.session_begin and not excuses.ended_by_fault(session):
                 dropped += 1
                 result.violation("bind-dropped", f"session {session} of {system} ended without a fault that ends sessions")
     result.counts.update({"binds": sum(map(len, h.mno.binds.values())), "binds dropped without cause": dropped})
@@ -214,12 +220,17 @@ def count_rate(result, h):
                           "longest gap between submit_sm, s": round(worst_gap / S, 2)})
 
 
+def acks_of_last(h, token):
+    """Of its copy, where one was seen to be stored."""
+    return (h.copy_acks if h.copies[token] and token not in h.unseen_copies else h.acks)[token]
+
+
 def unacknowledged_commands(h):
     """Of those that nobody was seen to acknowledge; a server may die between an ack and telling the observer."""
     answered, amnesia = collections.defaultdict(int), h.faults(AMNESIA_FAULTS)
     for s in h.mno.submits:
         answered[s.token] = max(answered[s.token], s.answered or 0)
-    return [token for token in h.pub_acks if not h.acks[token] and token not in h.terminated
+    return [token for token in h.pub_acks if not acks_of_last(h, token) and token not in h.terminated
             and not within(answered[token], [(begin - S, begin) for begin, _ in amnesia], 0)]
 
 

@@ -9,6 +9,8 @@ from harness.redis import RedisServer
 
 ENQUIRE_LINK_MS = 5000
 DELIVER_HOLD_MS = 3000
+FAILOVER_AFTER_MS = 2500
+WITH_BACKUP = "smsgw0001"  # the system_id of the operator that has a backup
 
 Fault = collections.namedtuple("Fault", "run part")
 
@@ -143,6 +145,14 @@ def events_full(stack, seconds, rng):
         client.update_stream("DLR_EVENTS", discard="new", max_msgs=-1)
 
 
+def events_unwanted(stack, seconds, rng):
+    """No stream takes the subject, as when DLR_EVENTS is missing; what it has is still there."""
+    with stack.nats.client() as client:
+        client.update_stream("DLR_EVENTS", subjects=["nobody.publishes.this"])
+        time.sleep(seconds)
+        client.update_stream("DLR_EVENTS", subjects=["sms.dlr.inbound"])
+
+
 # --- Redis ---
 
 def redis_killed(stack, seconds, rng):
@@ -203,6 +213,14 @@ def mno_throttles(stack, seconds, rng):
     stack.mno.control("set submit-status none")
 
 
+def mno_away(stack, seconds, rng):
+    """That of one operator: its commands go to its backup, and come back."""
+    stack.mno.control(f"set system={WITH_BACKUP} bind-status 0x08")
+    stack.mno.control(f"close system={WITH_BACKUP}")
+    time.sleep(FAILOVER_AFTER_MS / 1000 + seconds)
+    stack.mno.control(f"set system={WITH_BACKUP} bind-status 0")
+
+
 def credentials_away(stack, seconds, rng):
     stack.mgmt.pause()
     time.sleep(seconds)
@@ -214,16 +232,16 @@ PARTS = {
                bridge_replaced_while_paused),
     "agent": (agent_paused, agent_paused_long, agent_killed),
     "nats": (nats_killed, nats_paused, nats_frozen_then_killed, nats_partitioned, nats_answers_lost, nats_denies,
-             events_full),
+             events_full, events_unwanted),
     "redis": (redis_killed, redis_paused, redis_slow, redis_read_only, redis_failed_over),
-    "mno": (mno_closes, mno_resets, mno_unbinds, mno_throttles),
+    "mno": (mno_closes, mno_resets, mno_unbinds, mno_away, mno_throttles),
     "credentials": (credentials_away,),
 }
 FAULTS = {f.__name__: Fault(f, part) for part, functions in PARTS.items() for f in functions}
 
 # After these the outcome of what was in the window is unknown, so a second submit is lawful, and the receipt of
 # an answer that was not read has no messageId; and the sessions end.
-SESSION_FAULTS = {"agent_killed", "mno_closes", "mno_resets", "mno_unbinds"}
+SESSION_FAULTS = {"agent_killed", "mno_closes", "mno_resets", "mno_unbinds", "mno_away"}
 # Meanwhile the agent reads nothing.
 DEAF_FAULTS = {"agent_paused", "agent_paused_long"}
 # A server that dies so forgets what it was told in its last moments, also when it had confirmed it.

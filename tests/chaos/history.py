@@ -8,6 +8,7 @@ import os
 import re
 
 S = 1_000_000_000
+COPY = re.compile(r"failover:[^:]+:(\d+):")  # the Nats-Msg-Id of a copy for the backup: the stream sequence of the original
 
 
 class Submit:
@@ -93,33 +94,39 @@ class History:
         self.token_of = {c["messageId"]: token for token, c in self.commands.items()}
         self._read_stream(list(read_lines(directory, "stream.jsonl")))
         self._add_unseen_storings()
+        self._add_unseen_copies()
 
     def _read_stream(self, rows):
         self.storings = collections.defaultdict(list)  # token: when the server stored it
         self.acks = collections.defaultdict(list)  # token: when somebody acknowledged it
+        self.copies = collections.defaultdict(list)  # token: when the server stored a copy for the backup
+        self.unseen_copies = set()
+        self.copy_acks = collections.defaultdict(list)  # token: when somebody acknowledged that
         self.terminated = set()
-        self._held_by = collections.defaultdict(list)  # stream sequence: (time, token)
+        self._held_by = collections.defaultdict(list)  # stream sequence: (time, token, is it a copy)
         self.unseen_storings = 0
         told_of = {r["sequence"]: token for token, r in self.pub_acks.items()}  # where the storing itself was not seen
         for row in rows:
             if row["kind"] == "stored":
-                self._note_storing(row["t"], row["sequence"], self.token_of.get(row["messageId"]))
+                self._note_storing(row, told_of)
                 continue
-            token = self._holder(row["sequence"], row["t"]) or told_of.get(row["sequence"])
+            token, is_copy = self._holder(row["sequence"], row["t"], told_of)
             if row["kind"] == "term":
                 self.terminated.add(token)
             elif token:
-                self.acks[token].append(row["t"])
+                (self.copy_acks if is_copy else self.acks)[token].append(row["t"])
 
-    def _note_storing(self, t, sequence, token):
-        self.storings[token].append(t)
-        self._held_by[sequence].append((t, token))
+    def _note_storing(self, row, told_of):
+        copy, t = COPY.match(row["messageId"] or ""), row["t"]
+        token = self._holder(int(copy[1]), t, told_of)[0] if copy else self.token_of.get(row["messageId"])
+        (self.copies if copy else self.storings)[token].append(t)
+        self._held_by[row["sequence"]].append((t, token, bool(copy)))
 
-    def _holder(self, sequence, t):
-        """A server that dies before it has written gives the same sequence out again."""
+    def _holder(self, sequence, t, told_of):
+        """(token, is it a copy). A server that dies before it has written gives the same sequence out again."""
         held = self._held_by[sequence]
         at = bisect.bisect_right(held, t, key=lambda h: h[0])
-        return held[at - 1][1] if at else None
+        return held[at - 1][1:] if at and held[at - 1][1] else (told_of.get(sequence), False)
 
     def _add_unseen_storings(self):
         """The server may die between storing and telling the observer. A PubAck that is no duplicate says that the
@@ -139,6 +146,15 @@ class History:
                 times.append(first)
                 self.unseen_storings += 1
             times.sort()
+
+    def _add_unseen_copies(self):
+        """What another operator than its own was given had been copied; who acknowledged that is not known."""
+        for s in self.mno.submits:
+            command = self.commands.get(s.token)
+            if command and s.system != command["system"] and not self.copies[s.token]:
+                self.copies[s.token].append(command["t"])
+                self.copy_acks[s.token] = []
+                self.unseen_copies.add(s.token)
 
     def faults(self, names):
         """(begin, end) of each fault that has one of these names; those of one name never overlap."""

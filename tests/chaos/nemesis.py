@@ -15,11 +15,11 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import checker  # noqa: E402
-from faults import DELIVER_HOLD_MS, ENQUIRE_LINK_MS, FAULTS  # noqa: E402
+from faults import DELIVER_HOLD_MS, ENQUIRE_LINK_MS, FAILOVER_AFTER_MS, FAULTS  # noqa: E402
 from harness import capture  # noqa: E402
 from harness.process import Deadline, wait_for  # noqa: E402
 from harness.proxy import Proxy  # noqa: E402
-from harness.stack import Stack  # noqa: E402
+from harness.stack import Stack, operator_id  # noqa: E402
 from observer import REPUBLISHED, Observer  # noqa: E402
 from watch import Kubelet, Sampler  # noqa: E402
 from workload import LIFE_S, Journal, Workload  # noqa: E402
@@ -30,7 +30,7 @@ WINDOW_SIZE = 100
 # An enquire_link counts as lost late enough that a starved simulator is not the reason.
 SETTINGS = {"RECONNECT_MIN_MS": 500, "RECONNECT_MAX_MS": 2000, "SUBMIT_TIMEOUT_MS": 5000,
             "ENQUIRE_LINK_INTERVAL_MS": ENQUIRE_LINK_MS, "ENQUIRE_LINK_TIMEOUT_MS": ENQUIRE_LINK_MS, "BIND_TIMEOUT_MS": 3000,
-            "DELIVER_HOLD_MS": DELIVER_HOLD_MS, "WINDOW_SIZE": WINDOW_SIZE}
+            "DELIVER_HOLD_MS": DELIVER_HOLD_MS, "WINDOW_SIZE": WINDOW_SIZE, "FAILOVER_AFTER_MS": FAILOVER_AFTER_MS}
 # Of a run's time, what the end of everything takes at most: half a message's life, AckWait, and some.
 QUIET_DOWN_S = 55
 ROUNDS_PER_REST = 6
@@ -39,6 +39,7 @@ ROUNDS_PER_REST = 6
 def make_stack(directory, tps, history):
     """With a proxy before each server, and locks by which faults and the kubelet agree."""
     stack = Stack(directory, operators=2, tps=tps, dispatch_stream=REPUBLISHED, bridge_settings=dict(SETTINGS),
+                  credentials={operator_id(1): {"backupOperatorId": operator_id(2)}},
                   mno_options=MNO + ["--history", history, "--history-text"])
     stack.nats_proxy = Proxy(("127.0.0.1", stack.nats.port))
     stack.redis_proxy = Proxy(("127.0.0.1", stack.redis.port))

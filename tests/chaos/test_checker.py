@@ -48,7 +48,7 @@ class Run:
         self.mno.append({"t": t, "n": session, "s": SYSTEM, "d": "event", "c": "closed"})
 
     def command(self, n, t, expired=False, poison=False, life=100 * S):
-        self.journal.append({"t": t, "kind": "command", "token": token(n), "messageId": f"m{n}", "expired": expired,
+        self.journal.append({"t": t, "kind": "command", "token": token(n), "messageId": f"m{n}", "system": SYSTEM, "expired": expired,
                              "poison": poison, "until": t + life})
 
     def letter(self, n):
@@ -107,6 +107,38 @@ class Run:
 
 def is_submit(n):
     return lambda r: r.get("text") == token(n).encode().hex()
+
+
+BACKUP = {"session": 9, "s": "smsgw0002"}
+
+
+def copied(run, acknowledged=5 * S + 20 * MS, copy_acknowledged=6 * S + 40 * MS):
+    """Message 20, stored with sequence 21, goes to the backup, with sequence 60."""
+    run.command(20, 5 * S)
+    run.stored(20, 5 * S)
+    run.stream.append({"t": 5 * S + 10 * MS, "kind": "stored", "sequence": 60, "messageId": "failover:a:21:1"})
+    run.ack(20, acknowledged)
+    run.submit(20, 6 * S, "mno20", **BACKUP)
+    if copy_acknowledged:
+        run.ack(20, copy_acknowledged, sequence=60)
+
+
+def acknowledged_before_its_copy_was_stored(run):
+    copied(run, acknowledged=5 * S + 5 * MS)
+
+
+def copy_acknowledged_before_the_answer(run):
+    copied(run, copy_acknowledged=6 * S + 10 * MS)
+
+
+def sent_and_copied(run):
+    copied(run)
+    run.submit(20, 5 * S + 5 * MS, "mno20a")
+
+
+def copy_never_acknowledged(run):
+    run.final["unacknowledged"] = {"o": 1}
+    copied(run, copy_acknowledged=None)
 
 
 def never_accepted(run):
@@ -337,7 +369,9 @@ def no_token(run):
     ("sent-expired", expired_and_sent), ("sent-expired", sent_after_its_time), ("sent-poison", poison_and_sent),
     ("letter-missing", expired_and_not_kept),
     ("incomplete", half_of_a_long_one), ("acked-early", acknowledged_before_the_answer),
-    ("acked-early", acknowledged_before_the_second_segment), ("doubled", sent_twice),
+    ("acked-early", acknowledged_before_the_second_segment), ("acked-early", acknowledged_before_its_copy_was_stored),
+    ("acked-early", copy_acknowledged_before_the_answer), ("doubled", sent_and_copied),
+    ("unacknowledged", copy_never_acknowledged), ("doubled", sent_twice),
     ("doubled", sent_twice_after_an_answer_that_was_read), ("doubled", stored_again_after_it_was_sent_twice),
     ("doubled", confirmed_as_duplicate_and_sent_twice),
     ("doubled", sent_twice_though_the_agent_had_a_second_to_read_the_answer),
@@ -363,6 +397,16 @@ def test_a_session_that_came_after_the_fault_is_not_excused(tmp_path):
 
 
 # --- what looks wrong and is not ---
+
+def a_bind_was_refused(run):
+    run.end(30, 7 * S)
+
+
+def copied_unseen(run):
+    copied(run)
+    run.drop("stream", lambda r: r["sequence"] == 60)
+
+
 
 def nothing_changed(run):
     pass
@@ -497,7 +541,7 @@ def stopped_after_the_end(run):
 
 
 @pytest.mark.parametrize("change", [
-    nothing_changed, refused_and_sent_again, unanswered_when_the_session_ended, stored_twice_and_sent_twice,
+    nothing_changed, a_bind_was_refused, copied, copied_unseen, refused_and_sent_again, unanswered_when_the_session_ended, stored_twice_and_sent_twice,
     stored_unseen_sent_and_stored_again, reported_as_rejected, expired_and_told, poison_and_told, redis_forgot,
     failed_over_to_what_knew_less, told_while_the_agent_stood_still, storing_seen_by_its_duplicate_alone,
     server_forgot_an_ack, stopped_after_the_end, answered_while_the_agent_was_stopped,

@@ -84,6 +84,7 @@ class Workload(threading.Thread):
                 continue
             oid, token, c = self.one()
             self.journal.write(kind="command", token=token, messageId=c["messageId"], operatorId=oid,
+                               system="smsgw%04d" % (self.stack.ids.index(oid) + 1),
                                expired=c["expiresAt"] < now_iso(), poison="to" not in c,
                                until=time.monotonic_ns() + LIFE_S * 1_000_000_000)
             self.store(oid, token, c)
