@@ -22,8 +22,9 @@ LONG = ("Dear customer, your statement is ready. Opening balance 1,240.50, three
 REFUSED_SUFFIX = "99999"
 
 
-def say(text):
-    print(f"\033[1m==> {text}\033[0m", flush=True)
+def say(text, file=sys.stdout, style="1"):
+    line = f"==> {text}"
+    print(f"\033[{style}m{line}\033[0m" if file.isatty() else line, file=file, flush=True)
 
 
 def ordinary(oid, i, rng):
@@ -75,18 +76,22 @@ class Demo:
         return self.stack.dlr_events()
 
     def progress(self, until, text, timeout=60):
-        """Until it is true; Deadline when nothing moved for so long."""
-        moved, last = time.monotonic(), None
+        """Until it is true, with a line each half second; Deadline when nothing moved for so long."""
+        moved, last, shown = time.monotonic(), None, 0.0
         while time.monotonic() < moved + timeout:
+            done = until()
+            if not done and time.monotonic() < shown + 0.5:
+                time.sleep(0.02)
+                continue
+            shown = time.monotonic()
             line = (f"    waiting in JetStream {self.stack.client.stream_messages_count('SMS_DISPATCH'):5d}   "
                     f"at the MNO {self.stack.mno.stats()['submits']:5d}   "
                     f"events {self.stack.client.stream_messages_count('DLR_EVENTS'):5d}")
             if line != last:
                 print(line, flush=True)
                 moved, last = time.monotonic(), line
-            if until():
+            if done:
                 return
-            time.sleep(0.5)
         raise Deadline(f"{text} did not come: nothing moves for {timeout} s")
 
     def kill_bridge(self):
@@ -103,8 +108,8 @@ class Demo:
     def run(self):
         self.start()
         self.publish()
-        half = len(self.commands) // 3
-        self.progress(lambda: self.stack.mno.stats()["submits"] >= half, "a third of the messages")
+        third = len(self.commands) // 3
+        self.progress(lambda: self.stack.mno.stats()["submits"] >= third, "a third of the messages")
         same_bind = self.kill_bridge()
         wanted = len(self.commands) - 1 + 4  # four segments; the malformed one is reported as well
         self.progress(lambda: self.stack.client.stream_messages_count("DLR_EVENTS") >= wanted
@@ -164,7 +169,8 @@ def main():
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--keep", action="store_true")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda n, _: sys.exit(128 + n))
     demo = Demo(options.count)
     ok = False
     try:
@@ -173,7 +179,7 @@ def main():
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
             demo.keep()
     except (Deadline, AssertionError, OSError) as e:
-        print(f"\033[1;31m==> {e}\033[0m", file=sys.stderr)
+        say(e, sys.stderr, "1;31")
         for process in (demo.stack.agent, demo.stack.bridge):
             if process:
                 print(f"last lines of {process.name}:", *process.lines[-5:], sep="\n    ", file=sys.stderr)

@@ -3,8 +3,10 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root" || exit 1
 
-say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
-fail() { printf '\033[1;31m==> %s\033[0m\n' "$*" >&2; exit 1; }
+bold='' red='' plain=''
+[ -t 1 ] && bold=$'\033[1m' red=$'\033[1;31m' plain=$'\033[0m' # on a terminal, not in a log
+say() { printf '%s==> %s%s\n' "$bold" "$*" "$plain"; }
+fail() { printf '%s==> %s%s\n' "$red" "$*" "$plain" >&2; exit 1; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
