@@ -123,7 +123,8 @@ def test_init_step_accepts_the_configuration(pod):
     assert "test-token" not in text
 
 
-@pytest.mark.parametrize("setting,value", [("OPERATORS_FILE", "/etc/smpp-connector/agent.env"), ("LEASE_TTL_MS", "soon")])
+@pytest.mark.parametrize("setting,value", [("OPERATORS_FILE", "/etc/smpp-connector/agent.env"), ("LEASE_TTL_MS", "soon"),
+                                           ("OPERATOR_MGMT_KEY_FILE", "/run/secrets/tls/missing.key")])
 def test_init_step_refuses_what_can_not_work(pod, setting, value):
     code, text = pod.run_init_step(**{setting: value})
     assert code != 0 and value.rsplit("/", 1)[-1] in text, text
