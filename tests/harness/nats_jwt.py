@@ -66,8 +66,8 @@ class Users:
         allowed = {"pub": {"allow": rights["publish"]}, "sub": {"allow": rights["subscribe"]}} if rights else {"pub": {}, "sub": {}}
         return key, self.account.jwt(key, name, type="user", subs=-1, data=-1, payload=-1, **allowed)
 
-    def write_credentials(self, path, name, rights=None):
+    def credentials(self, name, rights=None):
+        """The text of a credentials file."""
         key, jwt = self.user(name, rights)
-        with open(path, "w", encoding="ascii") as f:
-            f.write(f"-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n"
-                    f"-----BEGIN USER NKEY SEED-----\n{key.seed()}\n------END USER NKEY SEED------\n")
+        return (f"-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n"
+                f"-----BEGIN USER NKEY SEED-----\n{key.seed()}\n------END USER NKEY SEED------\n")

@@ -1,5 +1,4 @@
 """One pod in podman, and what runs beside it on its loopback."""
-import base64
 import copy
 import ctypes
 import json
@@ -14,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../sim"))
 
 import sim_certificates  # noqa: E402
+from harness import nats_jwt  # noqa: E402
 from harness.nats import NatsServer, create_platform_streams  # noqa: E402
 from harness.process import wait_for  # noqa: E402
 from harness.programs import Bridge, MnoSim, OperatorMgmtSim  # noqa: E402
@@ -45,21 +45,6 @@ def podman_run(options, image, *words):
     """A container of its own, to its end; 125 is podman's own trouble."""
     return subprocess.run(["podman", "run", "--rm", *map(str, options), image, *words], capture_output=True, text=True,
                           timeout=60, check=False, cwd=os.environ["POD_EMPTY_DIRECTORY"], preexec_fn=lambda: join_network(_home))
-
-
-def nats_credentials():
-    """A credentials file of the right shape; the nats-server of the test asks nobody."""
-    def crc(data):
-        value = 0
-        for octet in data:
-            value ^= octet << 8
-            for _ in range(8):
-                value = (value << 1 ^ 0x1021) & 0xFFFF if value & 0x8000 else value << 1
-        return value
-    raw = bytes([144 | 160 >> 5, (160 & 31) << 3]) + os.urandom(32)
-    seed = base64.b32encode(raw + struct.pack("<H", crc(raw))).decode().rstrip("=")
-    return ("-----BEGIN NATS USER JWT-----\neyJ0eXAiOiJKV1QifQ.e30.AA\n------END NATS USER JWT------\n\n"
-            f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n").encode()
 
 
 class Container:
@@ -152,7 +137,7 @@ class PodStack(Stack):
             with open(os.path.join(self.mgmt.directory, name), "rb") as f:
                 return f.read()
         return {"smpp-connector-tls": {"ca.crt": file("ca.pem"), "tls.crt": file("client.pem"), "tls.key": file("client.key")},
-                "smpp-connector-nats": {"nats.creds": nats_credentials()},
+                "smpp-connector-nats": {"nats.creds": nats_jwt.Users().credentials("connector").encode()},
                 "smpp-connector-token": {"token": self.mgmt.token.encode()},
                 "smpp-connector-mno-tls": {"unused": b"-"}}
 
