@@ -31,6 +31,11 @@ def command(operator, text="Your code is 123456", to="+99970000001", sender="Acm
     return {k: v for k, v in fields.items() if v is not None}
 
 
+def unique(i):
+    """A text that only message `i` has."""
+    return f"id:{i:06d} and some words"
+
+
 class Stack:
     """Made of parts that a test may replace before start() or kill at any time."""
 

@@ -10,12 +10,9 @@ from harness.fake_agent import FakeAgent
 from harness.ipc import now_ms, record
 from harness.process import log_seconds, wait_for
 from harness.smsc import SUBMIT_SM, UNBIND, Smsc
+from harness.stack import unique
 
 LOAD = {"mno_options": ["--detect-duplicates", "token", "--latency-ms", "0-30", "--receipt-delay-ms", "100-300"], "tps": 600}
-
-
-def unique(i):
-    return f"id:{i:06d} and some words"
 
 
 def all_sent_once(stack, count):

@@ -8,14 +8,11 @@ import pytest
 from harness.nats import NatsCluster
 from harness.process import wait_for
 from harness.proxy import Proxy
+from harness.stack import unique
 
 MNO = ["--detect-duplicates", "token", "--latency-ms", "0-20", "--receipt-delay-ms", "100-300",
        "--deliver-retry-ms", "2500"]
 SETTINGS = {"DELIVER_HOLD_MS": 1000}
-
-
-def unique(i):
-    return f"id:{i:06d} and some words"
 
 
 def all_sent_once(stack, ids):

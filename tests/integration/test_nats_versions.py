@@ -6,6 +6,7 @@ import pytest
 
 from harness.process import wait_for
 from harness.programs import ROOT
+from harness.stack import unique
 
 V2_ACKS = "feature_flags { js_ack_fc_v2: true }"  # domain and account in the ack subject
 
@@ -30,7 +31,7 @@ def test_a_death_of_server_and_bridge_under_load(make_stack, suite, config, word
     assert checked.returncode == 0, checked.stdout + checked.stderr
     acks = []
     stack.client.subscribe("$JS.ACK.>", lambda m: acks.append(m.subject.split(".")))
-    ids = stack.send(600, text=lambda i: f"id:{i:06d} and some words")
+    ids = stack.send(600, text=unique)
     wait_for(lambda: stack.mno.stats()["submits"] > 150, 20, "some are sent", 0.002)
     stack.restart_bridge()  # it gets back from the agent what it had given it, ack subjects too
     wait_for(lambda: stack.mno.stats()["submits"] > 300, 20, "some more are sent", 0.002)

@@ -6,14 +6,10 @@ import pytest
 
 from harness.process import wait_for
 from harness.smsc import ENQUIRE_LINK, RESP, SUBMIT_SM, Smsc, pdu
-from harness.stack import Stack
+from harness.stack import Stack, unique
 
 LOAD = {"mno_options": ["--detect-duplicates", "token", "--latency-ms", "0-20", "--receipt-delay-ms", "100-300"],
         "tps": 600}
-
-
-def unique(i):
-    return f"id:{i:06d} and some words"
 
 
 def all_sent_once(stack, ids, acknowledged=Stack.wait_acknowledged):

@@ -6,12 +6,9 @@ import time
 from harness.process import wait_for
 from harness.programs import Agent
 from harness.smsc import SUBMIT_SM, Smsc
+from harness.stack import unique
 
 MNO = ["--detect-duplicates", "token", "--latency-ms", "0-20", "--receipt-delay-ms", "100-300"]
-
-
-def unique(i):
-    return f"id:{i:06d} and some words"
 
 
 def all_have_an_event(stack, ids, timeout=60):

@@ -4,13 +4,10 @@ import time
 from harness.process import wait_for
 from harness.proxy import Proxy
 from harness.redis import RedisServer
+from harness.stack import unique
 
 MNO = ["--detect-duplicates", "token", "--latency-ms", "0-20", "--receipt-delay-ms", "1500"]
 TPS = 100
-
-
-def unique(i):
-    return f"id:{i:06d} and some words"
 
 
 def pace_kept(stack):

@@ -4,14 +4,11 @@ import pytest
 from harness.process import wait_for
 from harness.proxy import Proxy
 from harness.smsc import DELIVER_SM, RESP, Smsc, receipt_body
+from harness.stack import unique
 
 RECEIPT = "id:%s sub:001 dlvrd:001 submit date:2611280000 done date:2611280001 stat:DELIVRD err:000 text:x"
 SETTINGS = {"RECONNECT_MIN_MS": 200, "RECONNECT_MAX_MS": 400, "BIND_TIMEOUT_MS": 1000, "SUBMIT_TIMEOUT_MS": 2000,
             "ENQUIRE_LINK_INTERVAL_MS": 1000, "ENQUIRE_LINK_TIMEOUT_MS": 1000, "WINDOW_SIZE": 10}
-
-
-def unique(i):
-    return f"id:{i:06d} and some words"
 
 
 @pytest.fixture
