@@ -8,12 +8,13 @@ void deliver_line_init(struct deliver_line *l)
 {
     list_init(&l->waiting);
     l->count = 0;
+    l->octets = 0;
 }
 
 bool deliver_line_add(struct deliver_line *l, uint32_t max, uint32_t command_id, uint32_t sequence,
                       struct bytes body, int64_t received_ms, mono_t now)
 {
-    if (l->count >= max)
+    if (l->count >= max || l->octets + body.len > DELIVER_LINE_OCTETS)
         return false;
     struct deliver_waiting *w = xmalloc(sizeof(*w) + body.len);
     uint8_t *copy = (uint8_t *)(w + 1);
@@ -26,6 +27,7 @@ bool deliver_line_add(struct deliver_line *l, uint32_t max, uint32_t command_id,
         memcpy(copy, body.data, body.len);
     list_append(&l->waiting, &w->link);
     l->count++;
+    l->octets += body.len;
     return true;
 }
 
@@ -40,6 +42,7 @@ void deliver_line_drop_first(struct deliver_line *l)
     INVARIANT(w);
     list_remove(&w->link);
     l->count--;
+    l->octets -= w->body.len;
     free(w);
 }
 

@@ -166,15 +166,29 @@ def test_a_length_that_can_not_be_costs_that_session_alone(bound, smsc, length):
     smsc.wait_bound(after=1)
 
 
+def largest(command, sequence):
+    body = RECEIPT + tlv(0x0424, b"x" * 60000) + tlv(0x1401, b"y" * 60000)
+    return pdu(command, 0, sequence, body + tlv(0x1402, b"z" * (131072 - 16 - len(body) - 4)))
+
+
 def test_the_largest_pdu_passes(bound):
     bridge, c = bound()
-    body = RECEIPT + tlv(0x0424, b"x" * 60000) + tlv(0x1401, b"y" * 60000)
-    body += tlv(0x1402, b"z" * (131072 - 16 - len(body) - 4))
-    c.send(pdu(DATA_SM, 0, 5, body))
+    c.send(largest(DATA_SM, 5))
     deliver = bridge.wait("DELIVER")
     assert len(deliver["body"]) == 131072 - 16
     bridge.send("DELIVER_DONE", id=deliver["id"], status=0)
     assert c.wait(DATA_SM | RESP, sequence=5).status == 0
+
+
+def test_the_largest_pdus_wait_in_line_within_4_mib(bound):
+    """100 are held, 32 more wait for a place; the next one is refused before those have waited for long enough."""
+    bridge, c = bound()
+    c.send(b"".join(largest(DELIVER_SM, n) for n in range(1, 141)))
+    assert c.wait(DELIVER_SM | RESP).sequence == 133
+    bridge.wait("DELIVER", count=100)
+    for n in range(101, 141):
+        assert c.wait(DELIVER_SM | RESP, sequence=n).status == 0x14
+    assert is_alive(c)
 
 
 def test_before_the_bind_stands(declared, smsc):
