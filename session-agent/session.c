@@ -61,10 +61,24 @@ static struct bytes text_bytes(const char *text, size_t max)
     return (struct bytes){(const uint8_t *)text, min_size(strlen(text), max)};
 }
 
+/* When the credentials ask for a receiver instead of a pair, the pair's own is there for a while
+ * beside the new one, in the same row. */
+static struct session *heir_of_row(const struct session *s)
+{
+    struct session *other = s == s->slot->main ? s->slot->receiver : s->slot->main;
+    return other && other->shown.mode == s->shown.mode ? other : NULL;
+}
+
 void session_tell_gone(struct session *s)
 {
     if (!s->shown.mode)
         return;
+    struct session *heir = heir_of_row(s);
+    if (heir) {
+        session_changed(heir);
+        s->shown.mode = 0;
+        return;
+    }
     struct ipc_session_gone gone = {.bind = s->slot->number, .bind_mode = (uint8_t)s->shown.mode};
     memcpy(gone.operator_id, s->op->id, sizeof(gone.operator_id));
     bridge_link_send_session_gone(s->ctx->link, &gone);

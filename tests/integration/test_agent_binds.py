@@ -139,6 +139,20 @@ def test_a_pair_again_while_its_old_receiver_ends(pair, smsc):
     assert [k for _, k, _ in smsc.binds()].count(BIND_RECEIVER) == 2
 
 
+def test_a_receiver_in_place_of_a_pair_keeps_its_row(pair, smsc):
+    """The pair's own receiver says good-bye to an MNO that does not answer, beside the new one."""
+    bridge = pair()
+    smsc.handlers[UNBIND] = None
+    bridge.credentials[OP] = {**bridge.credentials[OP], "bind_mode": RECEIVER}
+    old = next(c for c in smsc.connections if c.bound_as == BIND_RECEIVER)
+    next(c for c in smsc.connections if c.bound_as == BIND_TRANSMITTER).close()
+    wait_for(lambda: [k for _, k, _ in smsc.binds()].count(BIND_RECEIVER) == 2, 5, "the new one binds")
+    assert old.closed.wait(10), "and the old one is gone"
+    bridge.wait("HEARTBEAT", count=2, since=len(bridge.records))
+    last = [r for r in bridge.records if r["type"] in ("SESSION", "SESSION_GONE") and r["bind_mode"] == RECEIVER][-1]
+    assert last["type"] == "SESSION" and last["state"] == BOUND
+
+
 @pytest.mark.parametrize("configured", [True, False])
 def test_other_statuses_mean_a_pair_only_where_configured(declared, smsc, configured):
     smsc.handlers[BIND_TRANSCEIVER] = refusing(0x04)
