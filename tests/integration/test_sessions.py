@@ -83,13 +83,17 @@ def test_another_bind_mode_applies_at_the_next_bind(scripted, smsc):
 
 
 def test_parallel_binds_share_the_work(scripted, smsc):
-    stack = scripted(bridge_settings={"BINDS": 3})
+    stack = scripted(bridge_settings={"BINDS": 3, "SUBMIT_TIMEOUT_MS": 20000})
     wait_for(lambda: sum(1 for c in smsc.connections if c.bound_as) == 3, 10, "three binds")
     wait_for(lambda: [r["state"] for r in stack.bridge.sessions()] == ["BOUND"] * 3, 10, "three rows")
-    stack.send(300, text=lambda i: f"Number {i}")
+    kept = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: kept.append((c, p))
+    stack.send(150, text=lambda i: f"Number {i}")
+    wait_for(lambda: len(kept) == 150, 20, "all are sent before the first is answered")
+    assert all(c.count(SUBMIT_SM) >= 30 for c in smsc.connections), [c.count(SUBMIT_SM) for c in smsc.connections]
+    for c, p in kept:
+        smsc.answer(c, p)
     stack.wait_acknowledged()
-    assert len(smsc.submits()) == 300
-    assert all(c.count(SUBMIT_SM) >= 30 for c in smsc.connections)
 
 
 # --- refused ------------------------------------------------------------------------------------
