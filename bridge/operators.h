@@ -62,7 +62,6 @@ struct lease_rival;       /* lease_rivals.h */
 struct mt_operator;       /* mt.h: consumer, fetched commands, credits */
 struct dlr_operator;      /* dlr.h: receipts under way */
 struct tps_operator;      /* tps.h: share of the limit */
-struct failover_operator; /* failover.h */
 
 /* Who speaks of the operator to the world. */
 enum operator_voice {
@@ -121,7 +120,6 @@ struct mno {
     struct mt_operator *mt;
     struct dlr_operator *dlr;
     struct tps_operator *tps;
-    struct failover_operator *failover;
 };
 
 struct operators;
