@@ -3,6 +3,7 @@ import os
 
 from .process import wait_for
 from .programs import Agent, OperatorMgmtSim
+from .redis import RedisServer
 
 
 class Pod:
@@ -22,7 +23,8 @@ class Pod:
         if self.agent.popen is None or not self.agent.alive():
             self.agent.start()
         self.settings = {"IPC_URL": self.agent.ipc_url, "INSTANCE_ID": f"pod-{self.number}",
-                         **self.pods.settings, **self.mgmt.bridge_environment(), **settings}
+                         **self.pods.settings, **({"WINDOW_SIZE": 1} if self.number in self.pods.idle else {}),
+                         **self.mgmt.bridge_environment(), **settings}
         self.start_bridge()
         return self
 
@@ -44,21 +46,23 @@ class Pod:
 
 
 class Pods:
-    """An idle pod is bound, has one submit_sm unanswered and room for no other."""
+    """An idle pod is bound, has one submit_sm unanswered and room for no other. Those of `later` are not started with
+    the others."""
 
-    def __init__(self, stack, count, idle=(), **settings):
+    def __init__(self, stack, count, idle=(), later=(), **settings):
         self.stack, self.settings = stack, settings
         self.all = [Pod(self, n) for n in range(count)]
-        self.idle = set(idle)
+        self.idle, self.later = set(idle), set(later)
 
     def start(self):
         self.stack.start_servers()
         self.stack.start_mno()
         for n in self.idle:
             self.stack.mno.control(f"set system={self.all[n].system_id} silent 100%")
-        for pod in self.all:
-            pod.start(**({"WINDOW_SIZE": 1} if pod.number in self.idle else {}))
-        for pod in self.all:
+        at_once = [pod for pod in self.all if pod.number not in self.later]
+        for pod in at_once:
+            pod.start()
+        for pod in at_once:
             pod.bridge.wait_ready()
         return self
 
@@ -68,6 +72,20 @@ class Pods:
             shares = [pod.share() for pod in self.all if pod.bridge and pod.bridge.alive()]
             return sum(shares) == limit and max(shares) - min(shares) <= 1
         wait_for(agreed, timeout, f"shares of {limit}", 0.05)
+
+    def fail_redis_over(self):
+        """A replica takes the master's place, with what had reached it."""
+        old = self.stack.redis
+        replica = RedisServer(os.path.join(self.stack.directory, "replica"),
+                              extra=["--replicaof", f"127.0.0.1 {old.port}"])
+        replica.env = old.env
+        replica.start()
+        wait_for(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), 20, "the replica is in step")
+        old.kill()
+        self.stack.redis = replica  # which the stack ends
+        replica.command("REPLICAOF", "NO", "ONE")
+        replica.command("CONFIG", "SET", "port", old.port)
+        replica.port = old.port
 
     def stop(self):
         for pod in self.all:

@@ -9,7 +9,6 @@ import pytest
 from harness import clock
 from harness.instances import Pods
 from harness.process import free_port, wait_for
-from harness.redis import RedisServer
 from harness.smsc import BIND_TRANSCEIVER, Smsc
 from harness.stack import operator_id
 from harness.witness import Witness
@@ -125,17 +124,7 @@ def redis_emptied(pods):
 
 
 def redis_failed_over(pods):
-    """A replica takes the master's place, with what had reached it."""
-    stack = pods.stack
-    old = stack.redis
-    replica = RedisServer(os.path.join(stack.directory, "replica"), extra=["--replicaof", f"127.0.0.1 {old.port}"])
-    replica.start()
-    wait_for(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), 20, "the replica is in step")
-    old.kill()
-    stack.redis = replica  # which the fixture ends
-    replica.command("REPLICAOF", "NO", "ONE")
-    replica.command("CONFIG", "SET", "port", old.port)
-    replica.port = old.port
+    pods.fail_redis_over()
 
 
 def bridges_killed(pods):
