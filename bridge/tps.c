@@ -107,13 +107,15 @@ static bool redis_is_trusted(const struct tps *tps)
     return tps->connected && mono_reached(loop_now(tps->loop), tps->distrust_until);
 }
 
-/* What another Redis may have forgotten is no matter here: the lenders' logs remember. */
+/* What another Redis may have forgotten is no matter here: the lenders' logs remember. Who sees
+ * others begins before it has a part, to know Redis's clock when it has one. */
 static void tune_lease(struct tps_operator *t)
 {
-    bool active = share_is_known(t) && t->share.in_force > 1 && !t->op->paused &&
-                  t->tps->connected && agent_link_is_attached(t->tps->link);
-    uint32_t share = active ? share_of(t) : 0;
-    uint32_t limit = active ? tps_share_limit(&t->share, own_limit(t->op)) : 0;
+    bool active = share_is_known(t) && tps_share_instances(&t->share) > 1 && !t->withdrawn &&
+                  !t->op->paused && t->tps->connected && agent_link_is_attached(t->tps->link);
+    bool has_part = active && t->share.in_force > 0;
+    uint32_t share = has_part ? share_of(t) : 0;
+    uint32_t limit = has_part ? tps_share_limit(&t->share, own_limit(t->op)) : 0;
     /* An operator that takes less than its limit takes less of each part of it. Else the lenders
      * see to it that there is not more than their parts, and what comes at once is taken at once.
      */

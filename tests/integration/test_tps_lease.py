@@ -24,9 +24,9 @@ def witness_of(pods):
 def pods(make_stack):
     made = []
 
-    def make(count=2, idle=(1,), limit=LIMIT, **settings):
+    def make(count=2, idle=(1,), limit=LIMIT, later=(), **settings):
         stack = make_stack(tps=limit)
-        made.append(Pods(stack, count, idle, **settings))
+        made.append(Pods(stack, count, idle, later, **settings))
         made[-1].start().wait_shares(limit)
         return made[-1]
 
@@ -84,6 +84,19 @@ def test_the_busy_one_gets_nearly_all_of_the_limit(pods):
     wait_sent(pods, LIMIT * 6)
     # A machine with other things to do wakes nobody in time: what it cost is known.
     assert (LIMIT * 6 + lost() - before) / (time.time() - began) >= 0.9 * LIMIT
+
+
+@pytest.mark.timing
+def test_a_newcomer_lends_as_soon_as_it_has_a_part(pods):
+    """It knows Redis's clock by then."""
+    pods = pods(later=(1,))
+    pods.stack.send(LIMIT * 14)
+    wait_sent(pods, LIMIT)
+    newcomer = pods.all[1].start().bridge
+    wait_for(lambda: newcomer.metric("smpp_connector_tps_share") > 0, 20, "its part", 0.02)
+    began = time.monotonic()
+    wait_for(lambda: newcomer.metric("smpp_connector_tps_lent_total") > 0, 20, "it lends", 0.02)
+    assert time.monotonic() - began < 0.8
 
 
 def test_the_idle_one_has_its_part_when_it_needs_it(pods):
