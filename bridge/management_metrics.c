@@ -297,10 +297,24 @@ static void write_slow_downs(struct page *p, const char *name, const struct mno 
     sample(p, name, op, tps_view(p->m->tps, op).throttled_total);
 }
 
-static void write_token_wait(struct page *p, const char *name, const struct mno *op)
+static void write_turn_wait(struct page *p, const char *name, const struct mno *op)
 {
     const struct metrics_label labels[] = {operator_label(op)};
-    metrics_histogram(p->out, name, labels, ARRAY_LEN(labels), &op->token_wait);
+    metrics_histogram(p->out, name, labels, ARRAY_LEN(labels), &op->turn_wait);
+}
+
+static void write_token_wait(struct page *p, const char *name, const struct mno *op)
+{
+    static const double bounds[] = {IPC_TOKEN_WAIT_BOUNDS};
+    const struct metrics_label labels[] = {operator_label(op)};
+    struct histogram h;
+    histogram_init(&h, bounds, ARRAY_LEN(bounds));
+    for (size_t i = 0; i < IPC_TOKEN_WAIT_BUCKETS; i++) {
+        h.buckets[i] = op->stats[IPC_STAT_TOKEN_WAITS + i];
+        h.count += h.buckets[i];
+    }
+    h.sum = (double)op->stats[IPC_STAT_TOKEN_WAIT_US] / 1e6;
+    metrics_histogram(p->out, name, labels, ARRAY_LEN(labels), &h);
 }
 
 static void write_limiter(struct page *p, const char *name, const struct mno *op)
@@ -387,8 +401,10 @@ static void write_ours(struct page *p)
     each_operator(p, PREFIX "tps_slow_downs_total", "counter",
                   "Times the operator slowed us down below the contract", write_slow_downs);
     each_operator(p, PREFIX "token_wait_seconds", "histogram",
+                  "How long the lack of a token alone held a submit_sm back", write_token_wait);
+    each_operator(p, PREFIX "turn_wait_seconds", "histogram",
                   "From fetching a command to writing its submit_sm, for its token or a place",
-                  write_token_wait);
+                  write_turn_wait);
     each_operator(p, PREFIX "not_sending", "gauge", "1 at what keeps the operator from sending",
                   write_limiter);
     each_operator(p, PREFIX "commands_in_stream", "gauge", "Commands in the stream, as last heard",

@@ -92,7 +92,7 @@ static void note_wait(const struct mt_segment *s, const struct ipc_outcome *r)
         return;
     int64_t ns = mono_diff_ns(loop_now(mo->path->with.loop), s->mt->fetched_at) -
                  (int64_t)r->latency_us * 1000;
-    histogram_observe(&mo->op->token_wait, ns > 0 ? (double)ns / (double)NS_PER_S : 0);
+    histogram_observe(&mo->op->turn_wait, ns > 0 ? (double)ns / (double)NS_PER_S : 0);
 }
 
 static void accepted(struct mt_segment *s, const struct ipc_outcome *r)

@@ -115,7 +115,7 @@ struct mno *operators_put(struct operators *ops, struct operator_settings *setti
     *settings = (struct operator_settings){0};
     op->tag = free_tag(ops);
     histogram_init(&op->submit_duration, submit_bounds, ARRAY_LEN(submit_bounds));
-    histogram_init(&op->token_wait, wait_bounds, ARRAY_LEN(wait_bounds));
+    histogram_init(&op->turn_wait, wait_bounds, ARRAY_LEN(wait_bounds));
     ops->tagged[op->tag] = op;
     ops->ordered[ops->count++] = op;
     map_put(ops->by_id, op->id, sizeof(op->id), op);

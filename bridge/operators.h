@@ -113,7 +113,7 @@ struct mno {
 
     struct operator_counters counters;
     struct histogram submit_duration; /* seconds, submit_sm to its response */
-    struct histogram token_wait;      /* seconds a command waited for tokens */
+    struct histogram turn_wait;       /* seconds from fetching a command to its submit_sm */
 
     struct operator_leases *leases; /* NULL: static assignment */
     struct lease_rival *rival;

@@ -9,7 +9,7 @@
 #include "common/buf.h"
 
 #define IPC_MAJOR 1
-#define IPC_MINOR 4
+#define IPC_MINOR 5
 
 #define IPC_OPERATOR_ID_SIZE 16
 #define IPC_HOSTS_MAX 16 /* of OPERATOR.hosts */
@@ -63,6 +63,10 @@ enum ipc_close_verdict {
     IPC_CLOSE_SETTLED = 3, /* was settled before */
 };
 
+/* Upper bounds of IPC_STAT_TOKEN_WAITS' buckets in seconds; the last one has none. */
+#define IPC_TOKEN_WAIT_BOUNDS 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300
+#define IPC_TOKEN_WAIT_BUCKETS 12
+
 /* Order is part of the protocol: append only. */
 enum ipc_stat {
     IPC_STAT_BYTES_SENT,
@@ -93,6 +97,9 @@ enum ipc_stat {
     IPC_STAT_TOKENS_LENT,     /* to other instances */
     IPC_STAT_TOKENS_BORROWED, /* from other instances, and used */
     IPC_STAT_TOKENS_LOST,     /* borrowed, and not used in time */
+    IPC_STAT_TOKEN_WAIT_US,   /* since 1.5: so long the lack of a token alone held submit_sm */
+    IPC_STAT_TOKEN_WAITS,     /* how many for how long: the first of the buckets */
+    IPC_STAT_TOKEN_WAITS_END = IPC_STAT_TOKEN_WAITS + IPC_TOKEN_WAIT_BUCKETS - 1,
     IPC_STATS_COUNT
 };
 

@@ -21,6 +21,7 @@ add_library(session-agent-parts STATIC
   ${CMAKE_SOURCE_DIR}/session-agent/submit_queue.c
   ${CMAKE_SOURCE_DIR}/session-agent/tcp_link.c
   ${CMAKE_SOURCE_DIR}/session-agent/tcp_socket.c
+  ${CMAKE_SOURCE_DIR}/session-agent/token_wait.c
   ${CMAKE_SOURCE_DIR}/session-agent/tokens.c
   ${CMAKE_SOURCE_DIR}/session-agent/transport.c
   ${CMAKE_SOURCE_DIR}/session-agent/under_way.c

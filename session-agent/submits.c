@@ -7,13 +7,16 @@
 #include "session-agent/operator.h"
 #include "session-agent/session.h"
 #include "session-agent/submits.h"
+#include "session-agent/token_wait.h"
 
 #define CLEAR_LOOK_MS 2 /* a stalled path is looked at again after this */
+#define NOT_COUNTED (-1)
 
 struct submits {
     struct agent_operator *op;
     struct submit_queue *queue;
     struct tokens *tokens;
+    struct token_wait token_wait;
     struct lending *lending;
     struct timer wake; /* a token, a retry that is due, an expiry */
     uint32_t pace;     /* the bridge's word; the credentials may lower it until its next one */
@@ -222,8 +225,11 @@ bool submits_take(struct agent_context *ctx, struct agent_operator *op, const st
         return false;
     }
     struct submit *m = xmalloc(sizeof(*m) + r->body.len);
-    *m = (struct submit){
-        .op = op, .entry = e, .uses_credit = true, .body_len = (uint32_t)r->body.len};
+    *m = (struct submit){.op = op,
+                         .entry = e,
+                         .ready_at = token_wait_clock(&s->token_wait, clock_mono()),
+                         .uses_credit = true,
+                         .body_len = (uint32_t)r->body.len};
     memcpy(m->body, r->body.data, r->body.len);
     ledger_set_owner(e, m);
     s->using_credit++;
@@ -254,6 +260,7 @@ void submits_retry(struct agent_context *ctx, const struct ipc_retry *r)
         return;
     }
     ledger_retry(ctx->ledger, e, r->context);
+    m->ready_at = NOT_COUNTED;
     submit_queue_retry(m->op->submits->queue, &m->item, mono_add_ms(clock_mono(), r->after_ms));
     operator_touch(m->op);
 }
@@ -334,6 +341,8 @@ static bool hand_over(struct submits *s, struct bind_slot *slot, mono_t now)
         session_forget_submit(m->session, m);
     ledger_mark_handed(s->op->ctx->ledger, m->entry);
     tokens_wrote(s->tokens, session_unsent(slot->main), now);
+    if (m->ready_at != NOT_COUNTED)
+        token_wait_note(&s->token_wait, m->ready_at, now);
     session_send_submit(slot->main, m);
     return true;
 }
@@ -367,6 +376,17 @@ static bool has_room(const struct submits *s)
 {
     for (uint32_t i = 0; i < s->op->slot_count; i++) {
         if (s->op->slots[i] && bind_slot_room(s->op->slots[i]) > 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_clear_path(const struct submits *s, mono_t now)
+{
+    for (uint32_t i = 0; i < s->op->slot_count; i++) {
+        struct bind_slot *slot = s->op->slots[i];
+        if (slot && bind_slot_room(slot) > 0 &&
+            session_path_is_clear(slot->main, tokens_per_second(s->tokens), now))
             return true;
     }
     return false;
@@ -428,6 +448,8 @@ void submits_pump(struct submits *s)
         if (wait_ns > 0 || !hand_one(s, now))
             break;
     }
+    bool waits_for_token = wait_ns > 0 && has_clear_path(s, now);
+    token_wait_looked(&s->token_wait, now, waits_for_token ? wait_ns : 0);
     if (wait_ns > 0 && lending_waits(s->lending, now, ready_count(s), wait_ns) &&
         wait_ns > LENDING_WANTS_EVERY_MS * NS_PER_MS)
         wait_ns = LENDING_WANTS_EVERY_MS * NS_PER_MS; /* to say so again */
@@ -537,4 +559,6 @@ void submits_stats(struct submits *s, uint64_t stats[IPC_STATS_COUNT])
     stats[IPC_STAT_QUEUED] = submit_queue_count(s->queue);
     stats[IPC_STAT_LEDGER_USED] = ledger_operator_used(s->op->ctx->ledger, s->op->id);
     stats[IPC_STAT_PACER_LIMIT] = tokens_limit(s->tokens);
+    stats[IPC_STAT_TOKEN_WAIT_US] = s->token_wait.sum_us;
+    memcpy(&stats[IPC_STAT_TOKEN_WAITS], s->token_wait.buckets, sizeof(s->token_wait.buckets));
 }

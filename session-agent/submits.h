@@ -23,6 +23,7 @@ struct submit {
     struct ledger_entry *entry;
     struct session *session; /* in whose window it is, live or late; NULL: in none */
     uint32_t sequence;       /* there */
+    int64_t ready_at;        /* on the clock of token_wait.h; negative: a retry, not counted */
     bool uses_credit;        /* its SUBMIT has no outcome yet */
     uint32_t body_len;
     uint8_t body[];
