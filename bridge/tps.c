@@ -125,6 +125,14 @@ static void tune_lease(struct tps_operator *t)
     tps_lease_tune(t->lease, active, most);
 }
 
+/* An agent that sends already goes on; one that never did can wait until it is known whether
+ * another one sends with the part that we took over. */
+static bool may_begin(const struct tps_operator *t)
+{
+    return t->op->stats[IPC_STAT_PACER_LIMIT] > 0 || t->pace > 0 ||
+           !tps_share_may_be_doubled(&t->share);
+}
+
 /* NO_PACE: what the agent was told last is right for all that is known. */
 static int64_t wanted_pace(const struct tps_operator *t)
 {
@@ -132,7 +140,7 @@ static int64_t wanted_pace(const struct tps_operator *t)
     if (op->paused)
         return 0;
     if (share_is_known(t))
-        return tps_adaptive_rate(&t->adaptive);
+        return may_begin(t) ? (int64_t)tps_adaptive_rate(&t->adaptive) : NO_PACE;
     /* A former bridge told it, and the contract may have been lowered since. */
     bool is_lower = limit_is_known(op) && own_limit(op) < op->stats[IPC_STAT_PACER_LIMIT];
     return is_lower ? (int64_t)own_limit(op) : NO_PACE;
@@ -315,7 +323,8 @@ static void on_timer(void *arg)
     timer_start_ms(&t->timer, TICK_MS);
     if (!mono_reached(now, t->renew_at))
         return;
-    t->renew_at = mono_add_ms(now, t->share.in_force ? RENEW_MS : TICK_MS);
+    bool is_settled = t->share.in_force && !tps_share_may_be_doubled(&t->share);
+    t->renew_at = mono_add_ms(now, is_settled ? RENEW_MS : TICK_MS);
     renew(t);
 }
 

@@ -177,10 +177,12 @@ void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t an
         merge(s, now, &seen[i]);
     forget_expired(s, now);
     /* A former process of ours held a part, and the others have counted it all the time. */
-    if (is_first && own_count && own_count != TPS_SHARE_COUNT_UNKNOWN)
+    if (is_first && own_count && own_count != TPS_SHARE_COUNT_UNKNOWN) {
         s->in_force = own_count;
-    else if (is_gap || (is_first && !has_sender(s)))
+        s->took_over_at = now;
+    } else if (is_gap || (is_first && !has_sender(s))) {
         tps_share_redis_is_new(s, now);
+    }
     look_around(s, now);
     uint32_t n = tps_share_instances(s);
     if (announced == n && may_take_more(s, now))
@@ -194,6 +196,11 @@ bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat)
     bool may_be_old = s->may_be_old || !s->renewed_at.ns; /* a former process of ours */
     s->may_be_old = false;
     return !is_ours && !may_be_old && own_beat < s->beat;
+}
+
+bool tps_share_may_be_doubled(const struct tps_share *s)
+{
+    return s->took_over_at.ns && mono_diff_ms(s->renewed_at, s->took_over_at) < TPS_SHARE_LOOK_MS;
 }
 
 bool tps_share_tick(struct tps_share *s, mono_t now)

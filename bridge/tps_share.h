@@ -20,6 +20,7 @@
 #define TPS_SHARE_MARGIN_MS 2000      /* before its end we stop, if there are others */
 #define TPS_SHARE_SETTLE_MS 1200      /* the MNO's window, what is lent ahead, and a bit */
 #define TPS_SHARE_FRESH_MS 3000       /* Redis knew nobody: until all who send are back there */
+#define TPS_SHARE_LOOK_MS 800         /* in which another process of our name renews itself */
 #define TPS_SHARE_GAP_MS 1500         /* without a renewal: what was agreed before is stale */
 #define TPS_SHARE_COUNT_UNKNOWN 65535 /* announced by who sends nothing */
 #define TPS_SHARE_LIMIT_UNKNOWN (-1)
@@ -42,14 +43,15 @@ struct tps_share {
     char own_id[TPS_SHARE_ID_SIZE];
     struct tps_share_member others[TPS_SHARE_MAX_OTHERS];
     size_t count;
-    bool overflow;      /* more instances than we can tell apart: send nothing */
-    uint32_t in_force;  /* our rate is limit / in_force; 0: nothing is sent */
-    uint32_t set;       /* digest of own_id and others */
-    uint32_t agreed_on; /* the number of instances that everybody has room for … */
-    mono_t agreed_at;   /* … since then; 0: they have not */
-    mono_t uniform_at;  /* since then all see the same instances; 0: they don't */
-    mono_t renewed_at;  /* when the last renewal that was confirmed was sent; 0: never */
-    mono_t wait_until;  /* nothing is sent before: Redis may have forgotten somebody */
+    bool overflow;       /* more instances than we can tell apart: send nothing */
+    uint32_t in_force;   /* our rate is limit / in_force; 0: nothing is sent */
+    uint32_t set;        /* digest of own_id and others */
+    uint32_t agreed_on;  /* the number of instances that everybody has room for … */
+    mono_t agreed_at;    /* … since then; 0: they have not */
+    mono_t uniform_at;   /* since then all see the same instances; 0: they don't */
+    mono_t renewed_at;   /* when the last renewal that was confirmed was sent; 0: never */
+    mono_t took_over_at; /* of who had our name before, the part; 0: of nobody */
+    mono_t wait_until;   /* nothing is sent before: Redis may have forgotten somebody */
     uint64_t beat, first_beat;
     bool may_be_old; /* Redis may be an older one, with a former process of ours */
 };
@@ -64,6 +66,8 @@ void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t an
 /* What Redis had in our place before a renewal (0: nothing). True: another process renews itself
  * there too, so that both take one part for theirs, and is the one of the two that shall stay. */
 bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat);
+/* Our part is that of who had our name before, and it is too early to know that it is gone. */
+bool tps_share_may_be_doubled(const struct tps_share *s);
 /* Redis is another one than before, which may have forgotten what it held: nobody takes more before
  * all had the time to come back. */
 void tps_share_redis_is_new(struct tps_share *s, mono_t now);

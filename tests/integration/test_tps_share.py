@@ -2,11 +2,12 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 
 from harness.instances import Pods
-from harness.process import wait_for
+from harness.process import free_port, wait_for
 from harness.witness import Witness
 
 LIMIT = 60
@@ -76,16 +77,27 @@ def test_an_instance_comes_and_goes(pair):
     witness.check()
 
 
-def test_two_processes_with_one_instance_id(pair):
-    """Each would take the one registration for its own, and all of the limit."""
+@pytest.mark.parametrize("agent_is_older", [False, True])
+def test_two_processes_with_one_instance_id(pair, agent_is_older):
+    """Each would take the one registration for its own, and all of the limit. The newcomer's pacer is silent at first; not
+    so when its agent ran before, and was never told a pace."""
     second = pair.all[1]
     wait_shares(pair, LIMIT)
-    pair.stack.send(2000)
-    wait_sent(pair, LIMIT)
-    second.start(INSTANCE_ID="pod-0").bridge.wait_ready()
-    wait_shares(pair, LIMIT / 2, LIMIT / 2)
-    wait_sent(pair, 2 * LIMIT)  # what both sent before they knew
     witness = witness_of(pair)
+    pair.stack.send(2400)
+    wait_sent(pair, LIMIT)
+    if agent_is_older:
+        second.start(INSTANCE_ID="pod-0", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+        started = time.monotonic()
+        wait_for(lambda: second.bridge.metric("smpp_connector_submit_queue_length") and time.monotonic() > started + 2, 20,
+                 "it could send, if it might", 0.05)
+        second.bridge.kill()
+        del second.settings["REDIS_URL"]
+        second.start_bridge()
+    else:
+        second.start(INSTANCE_ID="pod-0")
+    second.bridge.wait_ready()
+    wait_shares(pair, LIMIT / 2, LIMIT / 2)
     wait_sent(pair, 3 * LIMIT)
     assert sum("same INSTANCE_ID" in line for pod in pair.all for line in pod.bridge.lines) == 1
     assert shares(pair) == [LIMIT / 2, LIMIT / 2]

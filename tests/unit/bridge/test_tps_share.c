@@ -86,6 +86,23 @@ static void test_another_process_in_its_place(void **state)
     assert_false(tps_share_is_doubled(&t, 1010));
 }
 
+static void test_looks_for_another_process_before_it_begins(void **state)
+{
+    (void)state;
+    struct tps_share s;
+    tps_share_init(&s, "a", 1);
+    assert_false(tps_share_may_be_doubled(&s));
+    renew(&s, 0, 1, NULL, 0); /* who had the part may be there yet */
+    assert_true(tps_share_may_be_doubled(&s));
+    renew(&s, TPS_SHARE_LOOK_MS - 1, 1, NULL, 0);
+    assert_true(tps_share_may_be_doubled(&s));
+    renew(&s, TPS_SHARE_LOOK_MS, 1, NULL, 0); /* it would have renewed itself by now */
+    assert_false(tps_share_may_be_doubled(&s));
+    tps_share_init(&s, "a", 1);
+    renew(&s, 0, 0, NULL, 0); /* nobody had it */
+    assert_false(tps_share_may_be_doubled(&s));
+}
+
 static void test_a_newcomer_waits_for_the_others(void **state)
 {
     (void)state;
@@ -488,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_a_restarted_process_goes_on),
         cmocka_unit_test(test_another_process_in_its_place),
+        cmocka_unit_test(test_looks_for_another_process_before_it_begins),
         cmocka_unit_test(test_a_newcomer_waits_for_the_others),
         cmocka_unit_test(test_what_division_leaves_over),
         cmocka_unit_test(test_lowers_at_once_and_raises_with_care),
