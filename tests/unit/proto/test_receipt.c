@@ -251,6 +251,15 @@ static void test_where_the_text_is(void **state)
     parse(SMPP_ESM_RECEIPT | SMPP_ESM_UDHI, BYTES("id:2 stat:EXPIRED"), (struct bytes){0},
           RECEIPT_BY_FLAGS);
     assert_string_equal(r.id_text, "2");
+    parse(SMPP_ESM_RECEIPT | SMPP_ESM_UDHI,
+          BYTES("id:0123456789 sub:001 dlvrd:001 submit date:2604181000 done date:2604181005 "
+                "stat:DELIVRD err:000 text:longer than 'i'"),
+          (struct bytes){0}, RECEIPT_BY_FLAGS);
+    assert_string_equal(r.id_text, "0123456789");
+    assert_int_equal(r.status, DLR_DELIVERED);
+    parse(SMPP_ESM_RECEIPT | SMPP_ESM_UDHI, BYTES("\0i\0d\0:\0003\0 \0s\0t\0a\0t\0:\0002"),
+          (struct bytes){0}, RECEIPT_BY_FLAGS);
+    assert_string_equal(r.id_text, "3");
     /* UTF-16BE, its last octet not NUL; and plain octets that data_coding calls UCS2 */
     parse(SMPP_ESM_RECEIPT, BYTES("\0i\0d\0:\0003\0 \0s\0t\0a\0t\0:\0D\0E\0L\0I\0V\0R\0D"),
           (struct bytes){0}, RECEIPT_BY_FLAGS);
