@@ -195,6 +195,8 @@ void receipt_text_parse(const char *text, size_t len, struct receipt_text *field
 {
     struct bytes values[LABELS] = {{0}};
     bool seen[LABELS] = {false};
+    while (len > 0 && text[len - 1] == '@') /* the NUL of GSM 7: padding */
+        len--;
     struct span all = {.pos = text, .end = text + len};
     find_labels(all, values, seen);
     *fields_r = (struct receipt_text){

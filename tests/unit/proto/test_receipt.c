@@ -69,6 +69,9 @@ static const struct {
     {"From 12345: apiMsgId:77 id:9 IMSI:1 MSC:2 stat:DELIVRD,err:0;x", "9", "DELIVRD", "0",
      DLR_DELIVERED, true, NULL, NULL},
     {"\xEF\xBB\xBFid:9 stat:DELIVRD", "9", "DELIVRD", "", DLR_DELIVERED, true, NULL, NULL},
+    /* padded with NULs that somebody read as GSM 7 */
+    {"err:000 id:9 stat:DELIVRD@@", "9", "DELIVRD", "000", DLR_DELIVERED, true, NULL, NULL},
+    {"stat:DELIVRD id:9@", "9", "DELIVRD", "", DLR_DELIVERED, true, NULL, NULL},
     /* the label is missing altogether */
     {"id:123 sub:001 dlvrd:001 submit date:2604181000 done date:2604181001 DELIVRD err:000 text:x",
      "123", "DELIVRD", "000", DLR_DELIVERED, true, "2026-04-18T10:00:00Z", "2026-04-18T10:01:00Z"},
