@@ -30,7 +30,8 @@ static uint32_t room(const struct mt_credit *c)
     } else {
         messages = minus(MT_HELD_WHILE_UNABLE, c->held);
     }
-    return min_u32(messages + c->recalled, c->ack_pending_room);
+    /* What is delivered again counts as unacknowledged already. */
+    return min_u32(messages, c->ack_pending_room) + c->recalled;
 }
 
 /* Below it a pull is not worth its cost while there is patience. */
