@@ -207,7 +207,7 @@ static void copy_field(char *out, size_t size, struct bytes field)
 static void read_state(struct receipt *r, struct bytes word, bool has_number, uint32_t number)
 {
     const struct state *state = word.len ? state_of(word) : NULL;
-    bool numeric = word.len == 1;
+    bool numeric = word.len == 1 && str_is_digit((char)word.data[0]);
     if (!state && has_number && number < ARRAY_LEN(by_number)) {
         state = &by_number[number];
         numeric = word.len == 0;

@@ -89,6 +89,7 @@ static const struct {
     {"id:1 stat:ENROUTE", "1", "ENROUTE", "", DLR_ACCEPTED, false, NULL, NULL},
     {"id:1 stat:ACKED", "1", "ACKED", "", DLR_ACCEPTED, false, NULL, NULL},
     {"id:1 stat:UNKNOWN", "1", "UNKNOWN", "", DLR_UNKNOWN, true, NULL, NULL},
+    {"id:1 stat:F", "1", "F", "", DLR_UNKNOWN, false, NULL, NULL},
     {"id:1 stat:BADSTAT", "1", "BADSTAT", "", DLR_UNKNOWN, false, NULL, NULL},
     {"id:1 stat:a-word-that-is-much-longer-than-it-should-be", "1",
      "a-word-that-is-much-longer-than-", "", DLR_UNKNOWN, false, NULL, NULL},
