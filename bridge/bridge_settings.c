@@ -318,12 +318,16 @@ int bridge_settings_operators(const struct bridge_settings *settings,
     struct operator_settings defaults;
     *list_r = (struct operator_settings_list){0};
     make_defaults(settings, &defaults);
-    if (!settings->operators_file)
-        return operator_settings_parse_ids(settings->operator_ids, &defaults, list_r, error_r,
-                                           error_size);
     size_t len;
     char why[256];
     struct str_out out = str_out(error_r, error_size);
+    if (!settings->operators_file) {
+        int wrong = operator_settings_parse_ids(settings->operator_ids, &defaults, list_r, why,
+                                                sizeof(why));
+        if (wrong)
+            str_putf(&out, "OPERATOR_IDS: %s", why);
+        return wrong;
+    }
     char *text =
         file_read(settings->operators_file, OPERATOR_SETTINGS_FILE_MAX, &len, why, sizeof(why));
     if (!text) {

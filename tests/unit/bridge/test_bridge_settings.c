@@ -173,11 +173,25 @@ static void test_files(void **state)
     unlink(settings);
 }
 
+static void test_wrong_operator_ids_are_named(void **state)
+{
+    (void)state;
+    setenv("OPERATOR_IDS", "no-uuid", 1);
+    struct bridge_settings s;
+    struct operator_settings_list list;
+    char error[300] = "";
+    assert_int_equal(bridge_settings_load(&s, error, sizeof(error)), 0);
+    assert_int_equal(bridge_settings_operators(&s, &list, error, sizeof(error)), -1);
+    assert_non_null(strstr(error, "OPERATOR_IDS: \"no-uuid\""));
+    bridge_settings_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_defaults, setup),
         cmocka_unit_test_setup(test_wrong, setup),
+        cmocka_unit_test_setup(test_wrong_operator_ids_are_named, setup),
         cmocka_unit_test_setup(test_addresses_of_the_credentials_service, setup),
         cmocka_unit_test_setup(test_files, setup),
     };
