@@ -24,14 +24,21 @@ int64_t clock_wall_ms(void);
 void clock_set_mono_for_test(int64_t ns);
 void clock_set_wall_for_test(int64_t ms);
 
-static inline mono_t mono_add_ms(mono_t t, int64_t ms)
-{
-    return (mono_t){t.ns + ms * NS_PER_MS};
-}
-
+/* What lies beyond the clock's range (an expiry in the year 9999) is its end, not the past. */
 static inline mono_t mono_add_ns(mono_t t, int64_t ns)
 {
-    return (mono_t){t.ns + ns};
+    mono_t sum;
+    if (__builtin_add_overflow(t.ns, ns, &sum.ns))
+        sum.ns = ns < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+static inline mono_t mono_add_ms(mono_t t, int64_t ms)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(ms, NS_PER_MS, &ns))
+        ns = ms < 0 ? INT64_MIN : INT64_MAX;
+    return mono_add_ns(t, ns);
 }
 
 /* later − earlier, in nanoseconds. */

@@ -234,6 +234,15 @@ def test_not_after_is_kept_and_costs_no_turn(bound, smsc):
     assert len(smsc.submits()) == 1
 
 
+def test_an_expiry_in_the_year_9999_costs_no_turn(agent, bound):
+    bridge = bound(pace=0)
+    bridge.submit(OP, not_after_s=253402300799 - time.time())
+    bridge.wait("HEARTBEAT", since=len(bridge.records))
+    before = agent.cpu_seconds()
+    bridge.wait("HEARTBEAT", count=3, since=len(bridge.records))
+    assert agent.cpu_seconds() - before < 0.3
+
+
 def test_nothing_is_sent_before_the_first_pace_nor_in_the_first_second(bound, smsc):
     began = time.monotonic()
     bridge = bound(pace=None)

@@ -33,6 +33,17 @@ static void test_clock_is_real_and_can_be_set(void **state)
     assert_false(mono_reached(t, mono_add_ns(t, 1)));
 }
 
+static void test_what_is_beyond_the_clock_is_its_end(void **state)
+{
+    (void)state;
+    mono_t t = {1500000};
+    assert_int_equal(mono_add_ms(t, INT64_C(251606400799000)).ns, INT64_MAX); /* the year 9999 */
+    assert_int_equal(mono_add_ms(t, INT64_MAX).ns, INT64_MAX);
+    assert_int_equal(mono_add_ms(t, INT64_MIN).ns, INT64_MIN + 1500000);
+    assert_int_equal(mono_add_ns(t, INT64_MAX).ns, INT64_MAX);
+    assert_int_equal(mono_add_ns((mono_t){-2}, INT64_MIN).ns, INT64_MIN);
+}
+
 static void test_backoff_doubles_to_its_maximum(void **state)
 {
     (void)state;
@@ -149,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clock_is_real_and_can_be_set),
+        cmocka_unit_test(test_what_is_beyond_the_clock_is_its_end),
         cmocka_unit_test(test_backoff_doubles_to_its_maximum),
         cmocka_unit_test(test_backoff_jitter_is_upward_and_at_most_a_fifth),
         cmocka_unit_test(test_random_bytes_differ),
