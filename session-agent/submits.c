@@ -498,10 +498,11 @@ void submits_destroy(struct submits **s_ptr)
 
 /* --- what happens to one in a window --- */
 
-/* Whether the window's entry speaks of the attempt that the ledger's entry is at. */
+/* Whether the window's entry speaks of the attempt that the ledger's entry is at. Attempts are
+ * counted up to 255 only: what waits to be sent is at another one, whatever the number says. */
 static bool is_current(const struct submit *m, const struct window_entry *w)
 {
-    return ledger_key(m->entry).attempt == w->tag;
+    return !submit_queue_is_waiting(&m->item) && ledger_key(m->entry).attempt == w->tag;
 }
 
 void submits_answered(const struct window_entry *w, uint8_t bind, uint32_t status,

@@ -339,6 +339,22 @@ def test_late_answer_spares_the_retry_that_waits(bound, smsc):
     assert len(smsc.submits()) == 1
 
 
+def test_a_late_refusal_of_an_attempt_beyond_those_that_are_counted(agent, bound, smsc):
+    """An MNO that throttles for minutes drives the attempts to the 255 at which their number stays."""
+    kept = []
+    smsc.handlers[SUBMIT_SM] = lambda c, p: kept.append((c, p))
+    bridge = bound(submit_timeout_ms=300)
+    key = bridge.key()
+    key = bridge.submit(OP, key=key.__class__(*key[:4], 255))
+    assert bridge.outcome(key)["kind"] == UNKNOWN
+    bridge.send("RETRY", operator_id=OP, key=key, after_ms=1500, context=b"\x01second")
+    bridge.wait("HEARTBEAT", since=len(bridge.records))
+    smsc.answer(*kept[0], 0x58)
+    smsc.handlers[SUBMIT_SM] = smsc.answer
+    assert bridge.outcome(key, kind=ACCEPTED)["context"] == b"\x01second"
+    assert len(smsc.submits()) == 2 and agent.alive()
+
+
 def test_a_lost_connection_makes_its_window_unknown(bound, smsc):
     smsc.handlers[SUBMIT_SM] = None
     bridge = bound()
