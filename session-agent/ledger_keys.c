@@ -1,4 +1,6 @@
-/* The ring of settled and closed keys: a record is written, then the ring's head moves past it. */
+/* The ring of settled and closed keys. Its head moves past a record before that is written: after a
+ * death between the two the record is an old one or none, and never a new one in the oldest's
+ * place, which the next would overwrite. */
 #include "session-agent/ledger_keys.h"
 
 #include <stdlib.h>
@@ -98,6 +100,8 @@ void ledger_keys_add(struct ledger_keys *k, const struct ipc_key *message, enum 
     struct ledger_key_record *r = &k->ring[i];
     if (written >= k->size)
         unindex_record(k, i);
+    atomic_store_explicit(k->written, written + 1, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
     *r = (struct ledger_key_record){
         .stream = message->stream,
         .sequence = message->sequence,
@@ -106,7 +110,6 @@ void ledger_keys_add(struct ledger_keys *k, const struct ipc_key *message, enum 
     };
     r->sum = record_sum(r);
     index_record(k, i);
-    atomic_store_explicit(k->written, written + 1, memory_order_release);
 }
 
 enum ledger_state ledger_keys_find(const struct ledger_keys *k, const struct ipc_key *message)
