@@ -122,6 +122,7 @@ void mt_settle_signs_of_life(struct mt_operator *mo)
 {
     mono_t now = loop_now(mo->path->with.loop);
     int64_t every_ms = mt_ack_wait_ms(mo) / 3;
+    const struct list *last = mo->alive.prev; /* what is put behind it has had its turn */
     LIST_FOREACH (item, &mo->alive) {
         struct mt *mt = LIST_ENTRY(item, struct mt, alive);
         if (mono_diff_ms(now, mt->sign_of_life) < every_ms)
@@ -134,5 +135,7 @@ void mt_settle_signs_of_life(struct mt_operator *mo)
         }
         list_remove(&mt->alive);
         list_append(&mo->alive, &mt->alive);
+        if (item == last)
+            return;
     }
 }
