@@ -197,8 +197,11 @@ bool failover_wants(const struct mt *mt)
 
 bool failover_is_stuck(const struct mt *mt)
 {
-    return mt->end == MT_END_COPIED && mt->publish &&
-           jetstream_publish_troubled_ms(mt->owner->path->with.js, mt->publish) >= STUCK_MS;
+    if (mt->end != MT_END_COPIED)
+        return false;
+    if (!mt->publish)
+        return mt_settle_is_text_missing(mt);
+    return jetstream_publish_troubled_ms(mt->owner->path->with.js, mt->publish) >= STUCK_MS;
 }
 
 /* Steps over a JSON string that begins at `p`; the document is well-formed. */

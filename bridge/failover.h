@@ -22,8 +22,8 @@ void failover_tick(struct mt_operator *mo);
 bool failover_wants(const struct mt *mt);
 /* Nothing of it was accepted here, and there is a backup. */
 bool failover_may_copy(const struct mt *mt);
-/* The copy was refused, or not answered, for so long that nothing waits for it any more: traffic
- * comes back, and it ends when it expires. */
+/* The copy was refused or not answered, or its text did not come again, for so long that nothing
+ * waits for it any more: traffic comes back, and it ends when it expires. */
 bool failover_is_stuck(const struct mt *mt);
 /* How many messages are being copied just now: the bound of fetching in failover. */
 #define FAILOVER_COPIES_MAX 256

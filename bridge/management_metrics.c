@@ -182,7 +182,7 @@ static const struct scalar our_scalars[] = {
     COUNTER("commands_dead_lettered_total", commands_dead_lettered,
             "Commands kept as dead letters"),
     COUNTER("dead_letters_lost_total", commands_dead_letters_lost,
-            "Dead letters given up, since nothing stored them for 10 s"),
+            "Dead letters given up: not stored for 10 s, or their text was gone"),
     COUNTER("commands_failed_over_total", commands_failed_over, "Commands given to the backup"),
     COUNTER("dlr_published_total", dlr_published, "Receipt events stored by JetStream"),
     COUNTER("dlr_duplicate_total", dlr_duplicate, "Of these, known to JetStream already"),

@@ -207,19 +207,24 @@ void mt_settle_end_stored(struct mt *mt)
     proceed(mt);
 }
 
-/* It was told of by its event; who wants its bytes as well has to see to their stream. */
-static void give_up_letter(struct mt *mt)
+static void give_up_letter(struct mt *mt, const char *reason)
 {
     struct mt_operator *mo = mt->owner;
-    char subject[DEAD_LETTER_SUBJECT_SIZE];
-    dead_letter_subject(mo->op, subject);
     log_error("a dead letter can't be stored: it is given up",
               LOG_STR("operatorId", mo->op->id_text), LOG_UINT("streamSequence", mt->key.sequence),
-              LOG_STR("reason", jetstream_publish_trouble(mo->path->with.js, subject)));
+              LOG_STR("reason", reason));
     jetstream_publish_cancel(mo->path->with.js, &mt->publish);
     mo->op->counters.commands_dead_letters_lost++;
     mt->dead_letter_done = true;
     proceed(mt);
+}
+
+/* It was told of by its event; who wants its bytes as well has to see to their stream. */
+static void give_up_refused_letter(struct mt *mt)
+{
+    char subject[DEAD_LETTER_SUBJECT_SIZE];
+    dead_letter_subject(mt->owner->op, subject);
+    give_up_letter(mt, jetstream_publish_trouble(mt->owner->path->with.js, subject));
 }
 
 /* Nobody has it, and nobody will: it may not be sent any more. */
@@ -246,10 +251,39 @@ void mt_settle_publish_again(struct mt_operator *mo)
     LIST_FOREACH (item, &mo->stages[MT_REPORTING]) {
         struct mt *mt = LIST_ENTRY(item, struct mt, link);
         if (is_refused_letter(mt))
-            give_up_letter(mt);
+            give_up_refused_letter(mt);
         else if (now_ms >= mt->not_after_ms && failover_is_stuck(mt))
             give_up_copy(mt);
         else
             publish_next(mt);
+    }
+}
+
+/* The message is gone from the stream; or another instance got it, and has sent it, or a former
+ * bridge had finished it and died before SETTLED. So it is not called EXPIRED. */
+static void end_without_text(struct mt *mt)
+{
+    static const char reason[] = "its text did not come again before it expired";
+    if (mt->is_reported) {
+        give_up_letter(mt, reason);
+        return;
+    }
+    mt->end = MT_END_UNKNOWN;
+    mt_set_reason(mt, reason);
+    if (mt->is_closed) { /* it should have been copied */
+        log_end(mt);
+        proceed(mt);
+    } else {
+        mt_settle_end(mt);
+    }
+}
+
+void mt_settle_end_textless(struct mt_operator *mo)
+{
+    int64_t now_ms = clock_wall_ms();
+    LIST_FOREACH (item, &mo->stages[MT_RECALLED]) {
+        struct mt *mt = LIST_ENTRY(item, struct mt, link);
+        if (now_ms >= mt->not_after_ms && mt_settle_is_text_missing(mt))
+            end_without_text(mt);
     }
 }

@@ -13,6 +13,7 @@
 #include "bridge/retry_policy.h"
 
 #define RECALL_AGAIN_MS 60000
+#define TEXT_MISSING_MS 20000 /* twice AckWait: without the NAK as well it would have come */
 
 static struct operator_counters *counters_of(const struct mt *mt)
 {
@@ -357,6 +358,19 @@ void mt_settle_recall(struct mt *mt)
     mt_move(mt, MT_RECALLED);
 }
 
+/* Its commands are delivered to another instance. */
+static bool is_left_to_others(const struct mno *op)
+{
+    return op->standby || op->release == RELEASE_UNBINDING;
+}
+
+bool mt_settle_is_text_missing(const struct mt *mt)
+{
+    mono_t now = loop_now(mt->owner->path->with.loop);
+    return mt->stage == MT_RECALLED && mt->recalled && !is_left_to_others(mt->owner->op) &&
+           mono_diff_ms(now, mt->sign_of_life) >= TEXT_MISSING_MS;
+}
+
 /* Another instance sends it: JetStream delivers it there. What of it was accepted here stays with
  * the agent, which answers with it should the operator come back. */
 static void leave_to_others(struct mt *mt)
@@ -371,8 +385,7 @@ static void leave_to_others(struct mt *mt)
 /* Segments that are not at the agent. */
 static void advance_fresh(struct mt *mt)
 {
-    const struct mno *op = mt->owner->op;
-    if (op->standby || op->release == RELEASE_UNBINDING) {
+    if (is_left_to_others(mt->owner->op)) {
         if (mt->stage != MT_RECALLED)
             leave_to_others(mt);
         return;
@@ -408,10 +421,12 @@ void mt_settle_advance(struct mt *mt)
 /* JetStream has it in hand and may be slow; or our NAK went with a connection. */
 static void recall_again(struct mt *mt, mono_t now)
 {
-    if (mt->recalled && mono_diff_ms(now, mt->sign_of_life) < RECALL_AGAIN_MS)
+    struct jetstream *js = mt->owner->path->with.js;
+    bool connected = jetstream_is_connected(js);
+    if (mt->recalled && connected && mono_diff_ms(now, mt->sign_of_life) < RECALL_AGAIN_MS)
         return;
     mt->sign_of_life = now;
-    mt->recalled = jetstream_ack(mt->owner->path->with.js, mt->ack_subject, JETSTREAM_NAK);
+    mt->recalled = connected && jetstream_ack(js, mt->ack_subject, JETSTREAM_NAK);
 }
 
 void mt_settle_tick(struct mt_operator *mo)
@@ -424,6 +439,7 @@ void mt_settle_tick(struct mt_operator *mo)
     LIST_FOREACH (item, &mo->stages[MT_RECALLED]) {
         recall_again(LIST_ENTRY(item, struct mt, link), now);
     }
+    mt_settle_end_textless(mo);
     mt_settle_store_again(mo);
     mt_settle_publish_again(mo);
 }

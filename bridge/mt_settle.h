@@ -20,6 +20,8 @@ void mt_settle_advance(struct mt *mt);
 void mt_settle_tick(struct mt_operator *mo);
 /* Its bytes are needed once more, and JetStream has them. */
 void mt_settle_recall(struct mt *mt);
+/* They were asked for long ago, and did not come. */
+bool mt_settle_is_text_missing(const struct mt *mt);
 /* Redis is back: what waits for it is asked for again. */
 void mt_settle_store_again(struct mt_operator *mo);
 
@@ -37,6 +39,8 @@ void mt_settle_end_resume(struct mt *mt, const void *data, size_t len);
 void mt_settle_end_stored(struct mt *mt);
 /* What could not be published because the table was full; letters that are refused for long. */
 void mt_settle_publish_again(struct mt_operator *mo);
+/* What expired while its text did not come again. */
+void mt_settle_end_textless(struct mt_operator *mo);
 
 /* --- mt_acks.c --- */
 
