@@ -37,18 +37,20 @@ def wait_sent(stack, more, timeout=30):
 
 @needs_capture
 def test_over_two_binds_and_through_changes_of_the_limit(sending):
-    """A new limit holds a second after it is known, the binds stay; of long messages each segment counts."""
+    """A new limit holds a second after it is fetched or in the file, the binds stay; of long messages each segment counts."""
     stack, witness = sending(4, BINDS="2")
     stack.send(200, text="x" * 300)
     oid = stack.ids[0]
     pacer_limit = lambda: stack.bridge.metric("smpp_connector_tps_pacer_limit")  # noqa: E731
     spans = []
-    for limit in (20, 60):
-        stack.mgmt.change(oid, tpsLimit=limit)
+    for limit, change in ((20, lambda limit: stack.mgmt.change(oid, tpsLimit=limit)),
+                          (60, lambda limit: stack.mgmt.change(oid, tpsLimit=limit)),
+                          (30, lambda limit: stack.write_operators(tpsLimit=limit))):
+        changed = time.time()
+        change(limit)
         wait_for(lambda: pacer_limit() == limit, 5, f"{limit}", 0.02)  # noqa: B023
-        known = time.time()
         wait_sent(stack, 3 * limit)
-        spans.append((limit, known + 1, time.time()))
+        spans.append((limit, changed + 0.2 + 1, time.time()))  # 0.2: until it is fetched
     times = witness.check()
     for limit, begin, end in spans:
         inside = [t for t in times if begin <= t < end]
@@ -56,6 +58,7 @@ def test_over_two_binds_and_through_changes_of_the_limit(sending):
     stats = stack.mno.stats()
     assert stats["binds"] == 2 and stack.bridge.metric("smpp_connector_tps_peak") <= LIMIT
     stack.mgmt.change(oid, tpsLimit=5000)
+    stack.write_operators()
     stack.wait_acknowledged()
     assert sent(stack) == LIMIT * 4 + 200 * 2
 

@@ -152,6 +152,11 @@ def test_the_operators_own_setting_lowers_it(make_stack):
     wait_for(lambda: stack.bridge.metric("smpp_connector_tps_effective") == 7, 15, "7", 0.05)
     stack.write_operators(tpsLimit=9)
     wait_for(lambda: stack.bridge.metric("smpp_connector_tps_effective") == 9, 15, "9", 0.05)
+    for absurd in (-1, "many", 10 ** 9):
+        since = len(stack.bridge.lines)
+        stack.write_operators(tpsLimit=absurd)
+        assert "tpsLimit" in stack.bridge.wait_line("the operators are not reloaded", since=since)
+        assert stack.bridge.metric("smpp_connector_tps_effective") == 9
     assert stack.mno.stats()["binds"] == 1
 
 
