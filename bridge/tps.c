@@ -181,10 +181,17 @@ void tps_attached(struct tps *tps)
 
 /* --- renewing the registration --- */
 
+static void start_timer(struct tps_operator *t, mono_t now)
+{
+    int64_t ms = mono_diff_ms(t->renew_at, now) + 1;
+    timer_start_ms(&t->timer, ms < TICK_MS ? ms : TICK_MS);
+}
+
 static void schedule(struct tps_operator *t, int64_t ms)
 {
-    t->renew_at = mono_add_ms(loop_now(t->tps->loop), ms);
-    timer_start_ms(&t->timer, ms < TICK_MS ? ms : TICK_MS);
+    mono_t now = loop_now(t->tps->loop);
+    t->renew_at = mono_add_ms(now, ms);
+    start_timer(t, now);
 }
 
 static void start_share(struct tps_operator *t)
@@ -243,8 +250,12 @@ static void on_renewed(void *arg, const struct redis_reply *reply)
                  LOG_UINT("instances", tps_share_instances(share)),
                  LOG_UINT("parts", share->in_force), LOG_UINT("perSecond", share_of(t)));
     /* What we lowered, the others may take once they have read it. */
-    if (t->announced != tps_share_announcement(share, loop_now(t->tps->loop)))
+    mono_t now = loop_now(t->tps->loop);
+    int64_t settles_in_ms = tps_share_settles_in_ms(share, now);
+    if (t->announced != tps_share_announcement(share, now))
         schedule(t, HURRY_MS);
+    else if (settles_in_ms > 0 && settles_in_ms < mono_diff_ms(t->renew_at, now))
+        schedule(t, settles_in_ms);
 }
 
 static void renew(struct tps_operator *t)
@@ -320,11 +331,12 @@ static void on_timer(void *arg)
     look_after_binds(t, now);
     tps_adaptive_tick(&t->adaptive, now);
     apply(t);
-    timer_start_ms(&t->timer, TICK_MS);
-    if (!mono_reached(now, t->renew_at))
+    if (!mono_reached(now, t->renew_at)) {
+        start_timer(t, now);
         return;
+    }
     bool is_settled = t->share.in_force && !tps_share_may_be_doubled(&t->share);
-    t->renew_at = mono_add_ms(now, is_settled ? RENEW_MS : TICK_MS);
+    schedule(t, is_settled ? RENEW_MS : TICK_MS);
     renew(t);
 }
 

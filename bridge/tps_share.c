@@ -37,11 +37,23 @@ static bool may_take_more(const struct tps_share *s, mono_t now)
            mono_reached(now, s->wait_until) && mono_diff_ms(now, s->renewed_at) <= TPS_SHARE_GAP_MS;
 }
 
+static bool wants_more(const struct tps_share *s)
+{
+    return !s->in_force || tps_share_instances(s) < s->in_force;
+}
+
+int64_t tps_share_settles_in_ms(const struct tps_share *s, mono_t now)
+{
+    if (!wants_more(s) || !s->agreed_at.ns)
+        return 0;
+    int64_t left = TPS_SHARE_SETTLE_MS - mono_diff_ms(now, s->agreed_at);
+    return left > 0 ? left : 0;
+}
+
 uint32_t tps_share_announcement(const struct tps_share *s, mono_t now)
 {
     uint32_t n = tps_share_instances(s);
-    bool wants_more = !s->in_force || n < s->in_force;
-    if (wants_more && may_take_more(s, now))
+    if (wants_more(s) && may_take_more(s, now))
         return n;
     return s->in_force ? s->in_force : TPS_SHARE_COUNT_UNKNOWN;
 }

@@ -71,6 +71,8 @@ bool tps_share_may_be_doubled(const struct tps_share *s);
 /* Redis is another one than before, which may have forgotten what it held: nobody takes more before
  * all had the time to come back. */
 void tps_share_redis_is_new(struct tps_share *s, mono_t now);
+/* Milliseconds until all have left room for us long enough; 0: they have, or not at all. */
+int64_t tps_share_settles_in_ms(const struct tps_share *s, mono_t now);
 /* Milliseconds that an instance which Redis has forgotten still counts; 0: it is not to be put
  * back.
  */

@@ -139,6 +139,24 @@ static struct tps_share two_agreed(void)
     return s;
 }
 
+static void test_says_when_it_may_take_more(void **state)
+{
+    (void)state;
+    struct tps_share s;
+    struct tps_share_member b = other("b", 5, 1);
+    tps_share_init(&s, "a", 1);
+    renew(&s, 0, 0, &b, 1);
+    assert_int_equal(tps_share_settles_in_ms(&s, at(0)), 0); /* no room was left yet */
+    b.count = 2;
+    renew(&s, 400, 0, &b, 1);
+    assert_int_equal(tps_share_settles_in_ms(&s, at(500)), TPS_SHARE_SETTLE_MS - 100);
+    renew(&s, 1000, 0, &b, 1);
+    assert_int_equal(tps_share_rate(&s, LIMIT, at(1000)), 0);
+    renew(&s, 400 + TPS_SHARE_SETTLE_MS, 0, &b, 1);
+    assert_int_equal(tps_share_rate(&s, LIMIT, at(2000)), 50);
+    assert_int_equal(tps_share_settles_in_ms(&s, at(2000)), 0); /* it has all that there is */
+}
+
 static void test_what_division_leaves_over(void **state)
 {
     (void)state;
@@ -507,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_another_process_in_its_place),
         cmocka_unit_test(test_looks_for_another_process_before_it_begins),
         cmocka_unit_test(test_a_newcomer_waits_for_the_others),
+        cmocka_unit_test(test_says_when_it_may_take_more),
         cmocka_unit_test(test_what_division_leaves_over),
         cmocka_unit_test(test_lowers_at_once_and_raises_with_care),
         cmocka_unit_test(test_the_absent_count_until_their_life_is_over),
