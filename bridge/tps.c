@@ -23,6 +23,7 @@
 enum {
     RENEW_MS = 400,
     TICK_MS = 200,
+    NEWCOMER_MS = 50,    /* between renewals until it has its part: each delays what it waits for */
     HURRY_MS = 20,       /* another renewal soon, because the others wait for our word */
     GOOD_BYE_MS = 10000, /* how long a good-bye can be read */
     UNABLE_MS = 30000,   /* without a bind that can send: the others may have our part */
@@ -336,7 +337,7 @@ static void on_timer(void *arg)
         return;
     }
     bool is_settled = t->share.in_force && !tps_share_may_be_doubled(&t->share);
-    schedule(t, is_settled ? RENEW_MS : TICK_MS);
+    schedule(t, is_settled ? RENEW_MS : NEWCOMER_MS);
     renew(t);
 }
 
