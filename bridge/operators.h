@@ -57,11 +57,11 @@ struct operator_counters {
     uint64_t takeover_redelivered; /* fetched after a take-over, delivered to the other before */
 };
 
-struct operator_leases;   /* leases.h */
-struct lease_rival;       /* lease_rivals.h */
-struct mt_operator;       /* mt.h: consumer, fetched commands, credits */
-struct dlr_operator;      /* dlr.h: receipts under way */
-struct tps_operator;      /* tps.h: share of the limit */
+struct operator_leases; /* leases.h */
+struct lease_rival;     /* lease_rivals.h */
+struct mt_operator;     /* mt.h: consumer, fetched commands, credits */
+struct dlr_operator;    /* dlr.h: receipts under way */
+struct tps_operator;    /* tps.h: share of the limit */
 
 /* Who speaks of the operator to the world. */
 enum operator_voice {
