@@ -280,10 +280,14 @@ void tps_lease_loan(struct tps_lease *l, const struct ipc_loan *record)
 
 void tps_lease_wanted(struct tps_lease *l)
 {
+    /* As long as nothing may be taken it says little of what will be wanted when something may: a
+     * newcomer wants tokens before it has its part, and then has its own. It is repeated. */
+    if (!l->active || l->per_second <= 0)
+        return;
     mono_t now = clock_mono();
     bool was_wanted = is_wanted(l, now);
     l->wanted_until = mono_add_ms(now, WANTED_MS);
-    if (was_wanted || !l->active || l->per_second <= 0)
+    if (was_wanted)
         return;
     l->got_at = now; /* others need a moment to hear of it */
     if (!l->awaits_redis)

@@ -88,7 +88,7 @@ def test_the_busy_one_gets_nearly_all_of_the_limit(pods):
 
 @pytest.mark.timing
 def test_a_newcomer_lends_as_soon_as_it_has_a_part(pods):
-    """It knows Redis's clock by then."""
+    """It knows Redis's clock by then, and takes none for what had to wait for that part."""
     pods = pods(later=(1,))
     pods.stack.send(LIMIT * 14)
     wait_sent(pods, LIMIT)
@@ -97,6 +97,8 @@ def test_a_newcomer_lends_as_soon_as_it_has_a_part(pods):
     began = time.monotonic()
     wait_for(lambda: newcomer.metric("smpp_connector_tps_lent_total") > 0, 20, "it lends", 0.02)
     assert time.monotonic() - began < 0.8
+    wait_sent(pods, LIMIT)
+    assert newcomer.metric("smpp_connector_tps_leased_total") == 0
 
 
 def test_the_idle_one_has_its_part_when_it_needs_it(pods):
