@@ -172,7 +172,7 @@ static int check_numbers(const struct bridge_settings *s, char *error_r, size_t 
 
 static int check_file(const char *name, const char *path, char *error_r, size_t error_size)
 {
-    struct stat st;
+    struct stat st = {.st_size = 0};
     if (!path || !*path)
         return 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
