@@ -73,12 +73,13 @@ def agent(tmp_path):
 
 @pytest.fixture
 def declared(agent, smsc):
-    """declared(…) gives a played bridge that has declared operator 1, on the scripted MNO, with these settings."""
+    """declared(…) gives a played bridge that has declared operator 1, on the scripted MNO (or another), with these
+    settings."""
     made = []
 
-    def make(**settings):
+    def make(mno=smsc, **settings):
         bridge = FakeBridge(agent.ipc_url)
-        bridge.credentials[operator_id(1)] = {"port": smsc.port}
+        bridge.credentials[operator_id(1)] = {"port": mno.port}
         made.append(bridge)
         bridge.attach()
         bridge.declare((operator_id(1), settings))

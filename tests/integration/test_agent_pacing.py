@@ -32,9 +32,7 @@ def test_a_bind_that_is_not_read_costs_the_other_nothing(declared, narrow):
             gate.wait(30)  # its thread reads nothing any more
 
     narrow.handlers[BIND_TRANSCEIVER] = bind
-    bridge = declared(binds=2)
-    bridge.credentials[OP] = {"port": narrow.port}
-    bridge.send("REBIND", operator_id=OP, reason="to the narrow one")
+    bridge = declared(narrow, binds=2)
     bridge.send("PACE", operator_id=OP, per_second=pace)
     wait_for(lambda: sum(1 for c in narrow.connections if c.bound_as) == 2, 10, "two binds")
     bridge.wait("CREDIT", slots=400)
