@@ -202,7 +202,9 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus statu
         atomic_store(&c->not_allowed, true);
         jetstream_queue_wake(c->link->queue);
     }
-    link_tell(c->link, JETSTREAM_MAIL_COMPLAINT, text);
+    char copy[256]; /* the reading thread may write the next error into `text` just now */
+    (void)str_copy(copy, sizeof(copy), text, strnlen(text, sizeof(copy) - 1));
+    link_tell(c->link, JETSTREAM_MAIL_COMPLAINT, copy);
 }
 
 /* --- the sender: connecting --- */
