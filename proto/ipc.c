@@ -81,17 +81,6 @@ static void record_end(struct buf_writer *w, uint8_t *length)
     record_end(w, length);                                                                         \
     }
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
-#undef IPC_U8
-#undef IPC_U16
-#undef IPC_U32
-#undef IPC_U64
-#undef IPC_I64
-#undef IPC_FIXED
-#undef IPC_KEY
-#undef IPC_BYTES
-#undef IPC_BODY
-#undef IPC_END
 
 #define IPC_RECORD(NAME, name, sender)                                                             \
     bool ipc_get_##name(struct bytes body, struct ipc_##name *record)                              \
@@ -114,28 +103,7 @@ static void record_end(struct buf_writer *w, uint8_t *length)
     return !r.failed;                                                                              \
     }
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
-#undef IPC_U8
-#undef IPC_U16
-#undef IPC_U32
-#undef IPC_U64
-#undef IPC_I64
-#undef IPC_FIXED
-#undef IPC_KEY
-#undef IPC_BYTES
-#undef IPC_BODY
-#undef IPC_END
 
-#define IPC_U8(f)
-#define IPC_U16(f)
-#define IPC_U32(f)
-#define IPC_U64(f)
-#define IPC_I64(f)
-#define IPC_FIXED(f, n)
-#define IPC_KEY(f)
-#define IPC_BYTES(f, max)
-#define IPC_BODY(f, max)
-#define IPC_END(NAME, name)
 static const struct {
     const char *name;
     unsigned sender;
@@ -143,7 +111,6 @@ static const struct {
     {"?", 0},
 #define IPC_RECORD(NAME, name, sender) {#NAME, IPC_FROM_##sender},
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
 };
 ASSERT_ARRAY_LEN(types, IPC_TYPE_COUNT);
 

@@ -110,27 +110,7 @@ enum ipc_sender { IPC_FROM_AGENT = 1, IPC_FROM_BRIDGE = 2, IPC_FROM_EITHER = 3 }
 enum ipc_type {
     IPC_TYPE_NONE, /* so that numbers start at 1 */
 #define IPC_RECORD(NAME, name, sender) IPC_##NAME,
-#define IPC_U8(f)
-#define IPC_U16(f)
-#define IPC_U32(f)
-#define IPC_U64(f)
-#define IPC_I64(f)
-#define IPC_FIXED(f, n)
-#define IPC_KEY(f)
-#define IPC_BYTES(f, max)
-#define IPC_BODY(f, max)
-#define IPC_END(NAME, name)
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
-#undef IPC_U8
-#undef IPC_U16
-#undef IPC_U32
-#undef IPC_U64
-#undef IPC_I64
-#undef IPC_FIXED
-#undef IPC_KEY
-#undef IPC_BYTES
-#undef IPC_BODY
     IPC_TYPE_COUNT
 };
 
@@ -144,7 +124,6 @@ enum ipc_type {
 #define IPC_KEY(f) struct ipc_key f;
 #define IPC_BYTES(f, max) struct bytes f; /* decoded: a view into the batch */
 #define IPC_BODY(f, max) struct bytes f;
-#undef IPC_END
 #define IPC_END(NAME, name)                                                                        \
     }                                                                                              \
     ;                                                                                              \
@@ -155,17 +134,6 @@ enum ipc_type {
      * that a record of an older minor version lacks are zero. */                                  \
     bool ipc_get_##name(struct bytes body, struct ipc_##name *record_r) MUST_CHECK;
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
-#undef IPC_U8
-#undef IPC_U16
-#undef IPC_U32
-#undef IPC_U64
-#undef IPC_I64
-#undef IPC_FIXED
-#undef IPC_KEY
-#undef IPC_BYTES
-#undef IPC_BODY
-#undef IPC_END
 
 /* "SUBMIT"; "?" for a number this version does not know. */
 const char *ipc_type_name(unsigned type);

@@ -104,16 +104,6 @@ static bool may_send(const struct bridge_link *link, unsigned type)
 #define SENDER_EITHER(NAME, name) SENDER_AGENT(NAME, name)
 #define SENDER_BRIDGE(NAME, name)
 #define IPC_RECORD(NAME, name, sender) SENDER_##sender(NAME, name)
-#define IPC_U8(f)
-#define IPC_U16(f)
-#define IPC_U32(f)
-#define IPC_U64(f)
-#define IPC_I64(f)
-#define IPC_FIXED(f, n)
-#define IPC_KEY(f)
-#define IPC_BYTES(f, max)
-#define IPC_BODY(f, max)
-#define IPC_END(NAME, name)
 #include "proto/ipc_records.def"
 
 /* --- the end of a pipe --- */

@@ -53,28 +53,6 @@ void bridge_link_flush(struct bridge_link *link);
 #define BRIDGE_LINK_DECLARE_EITHER(name) BRIDGE_LINK_DECLARE_AGENT(name)
 #define BRIDGE_LINK_DECLARE_BRIDGE(name)
 #define IPC_RECORD(NAME, name, sender) BRIDGE_LINK_DECLARE_##sender(name)
-#define IPC_U8(f)
-#define IPC_U16(f)
-#define IPC_U32(f)
-#define IPC_U64(f)
-#define IPC_I64(f)
-#define IPC_FIXED(f, n)
-#define IPC_KEY(f)
-#define IPC_BYTES(f, max)
-#define IPC_BODY(f, max)
-#undef IPC_END
-#define IPC_END(NAME, name)
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
-#undef IPC_U8
-#undef IPC_U16
-#undef IPC_U32
-#undef IPC_U64
-#undef IPC_I64
-#undef IPC_FIXED
-#undef IPC_KEY
-#undef IPC_BYTES
-#undef IPC_BODY
-#undef IPC_END
 
 #endif

@@ -38,18 +38,7 @@ static struct bytes only_record(const uint8_t *data, size_t len, unsigned type)
         MUST(buf_written(&v) == buf_written(&w) &&                                                 \
              memcmp(again, once_more, buf_written(&w)) == 0);                                      \
     }
-#define IPC_U8(f)
-#define IPC_U16(f)
-#define IPC_U32(f)
-#define IPC_U64(f)
-#define IPC_I64(f)
-#define IPC_FIXED(f, n)
-#define IPC_KEY(f)
-#define IPC_BYTES(f, max)
-#define IPC_BODY(f, max)
-#define IPC_END(NAME, name)
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
 
 static void (*const readers[IPC_TYPE_COUNT])(struct bytes body) = {
 #define IPC_RECORD(NAME, name, sender) [IPC_##NAME] = read_##name,

@@ -26,18 +26,8 @@ typedef bool there_and_back(struct bytes body, uint8_t *out, size_t *len_r);
         memmove(out, out + 8, *len_r);                                                             \
         return true;                                                                               \
     }
-#define IPC_U8(f)
-#define IPC_U16(f)
-#define IPC_U32(f)
-#define IPC_U64(f)
-#define IPC_I64(f)
-#define IPC_FIXED(f, n)
-#define IPC_KEY(f)
-#define IPC_BYTES(f, max)
-#define IPC_BODY(f, max)
-#define IPC_END(NAME, name)
 #include "proto/ipc_records.def"
-#undef IPC_RECORD
+
 static there_and_back *const codecs[IPC_TYPE_COUNT] = {
 #define IPC_RECORD(NAME, name, sender) [IPC_##NAME] = codec_##name,
 #include "proto/ipc_records.def"
