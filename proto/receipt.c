@@ -85,22 +85,12 @@ bool receipt_parse_stat(const char *s, size_t len, enum dlr_status *status_r, bo
 
 /* --- the text --- */
 
-/* Some set UDHI since the message had it, over a receipt that has no header: one is what its
- * elements fill to the last octet. */
-static bool is_header(const uint8_t *data, size_t len)
-{
-    size_t at = 1;
-    while (at + 1 < len)
-        at += 2u + data[at + 1];
-    return at > 1 && at == len;
-}
-
+/* Some set UDHI since the message had it, over a receipt that has no header. */
 static struct bytes without_header(const struct smpp_sm *sm)
 {
     struct bytes message = smpp_sm_message(sm);
     struct udh udh;
-    if ((sm->esm_class & SMPP_ESM_UDHI) && udh_parse(message, &udh) &&
-        is_header(message.data, udh.length)) {
+    if ((sm->esm_class & SMPP_ESM_UDHI) && udh_parse(message, &udh) && udh.is_whole) {
         message.data += udh.length;
         message.len -= udh.length;
     }

@@ -61,6 +61,7 @@ bool udh_parse(struct bytes message, struct udh *udh_r)
         else if (type == UDH_IE_LOCKING_SHIFT)
             read_language(&udh.tables.locking, ie, true);
     }
+    udh.is_whole = length > 0 && !r.failed;
     *udh_r = udh;
     return true;
 }

@@ -13,6 +13,7 @@
 
 struct udh {
     size_t length; /* octets, with the length octet: the text starts there */
+    bool is_whole; /* its elements, at least one, fill it to the last octet */
     bool has_concat;
     bool wide; /* 16-bit reference */
     uint16_t reference;
