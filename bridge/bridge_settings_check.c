@@ -1,10 +1,8 @@
 /* Everything that the start would refuse is refused by --check-config too. */
-#include <errno.h>
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "common/file_read.h"
 #include "common/str.h"
 
 #include "bridge/bridge_settings_check.h"
@@ -172,23 +170,22 @@ static int check_numbers(const struct bridge_settings *s, char *error_r, size_t 
 
 static int check_file(const char *name, const char *path, char *error_r, size_t error_size)
 {
-    struct stat st = {.st_size = 0};
+    enum { FILE_MAX = 1 << 20 };
+    char why[512];
+    size_t len;
     if (!path || !*path)
         return 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int failed = fd < 0 || fstat(fd, &st) != 0 ? errno : 0;
-    if (fd >= 0)
-        close(fd);
-    struct str_out why = str_out(error_r, error_size);
-    str_putf(&why, "%s: %s: ", name, path);
-    if (failed)
-        str_puts(&why, strerror(failed));
-    else if (!S_ISREG(st.st_mode))
-        str_puts(&why, "not a regular file");
-    else if (st.st_size == 0)
-        str_puts(&why, "empty");
-    else
+    struct str_out out = str_out(error_r, error_size);
+    char *data = file_read(path, FILE_MAX, &len, why, sizeof(why));
+    if (!data) {
+        str_putf(&out, "%s: %s", name, why);
+        return -1;
+    }
+    explicit_bzero(data, len); /* some are secrets */
+    free(data);
+    if (len > 0)
         return 0;
+    str_putf(&out, "%s: %s: empty", name, path);
     return -1;
 }
 
