@@ -169,17 +169,6 @@ static struct mno *each(const struct tps *tps, size_t i)
     return i < operators_count(tps->operators) ? operators_at(tps->operators, i) : NULL;
 }
 
-void tps_attached(struct tps *tps)
-{
-    struct mno *op;
-    for (size_t i = 0; (op = each(tps, i)); i++) {
-        if (!op->tps)
-            continue;
-        op->tps->pace = NO_PACE;
-        apply(op->tps);
-    }
-}
-
 /* --- renewing the registration --- */
 
 static void start_timer(struct tps_operator *t, mono_t now)
@@ -195,11 +184,16 @@ static void schedule(struct tps_operator *t, int64_t ms)
     start_timer(t, now);
 }
 
+/* Before an agent is there nothing is registered: another bridge may have the part meanwhile. */
 static void start_share(struct tps_operator *t)
 {
+    const uint8_t *instance = agent_link_agent_instance(t->tps->link);
+    uint32_t agent = 0;
+    if (instance)
+        memcpy(&agent, instance, sizeof(agent));
     t->announced = 0;
     t->withdrawn = false;
-    tps_share_init(&t->share, t->tps->registered_as, random_u64() >> 1);
+    tps_share_init(&t->share, t->tps->registered_as, agent >> 1, random_u32() >> 1);
 }
 
 /* The part stays with the other process; ours is that of one more instance. */
@@ -262,14 +256,13 @@ static void on_renewed(void *arg, const struct redis_reply *reply)
 static void renew(struct tps_operator *t)
 {
     struct tps *tps = t->tps;
-    if (t->awaits_redis || !tps->connected || t->withdrawn)
+    /* What is announced must be what the agent obeys. */
+    if (t->awaits_redis || !tps->connected || t->withdrawn || !agent_link_is_attached(tps->link))
         return;
     mono_t now = loop_now(tps->loop);
     t->share.beat++;
     t->sent_at = now;
-    /* What is announced must be what the agent obeys: without it nothing new is said. */
-    if (agent_link_is_attached(tps->link) || !t->announced)
-        t->announced = tps_share_announcement(&t->share, now);
+    t->announced = tps_share_announcement(&t->share, now);
     struct tps_renewal_entry entry = {
         .life_ms = TPS_SHARE_LIFE_MS,
         .share = &t->share,
@@ -339,6 +332,18 @@ static void on_timer(void *arg)
     bool is_settled = t->share.in_force && !tps_share_may_be_doubled(&t->share);
     schedule(t, is_settled ? RENEW_MS : NEWCOMER_MS);
     renew(t);
+}
+
+void tps_attached(struct tps *tps)
+{
+    struct mno *op;
+    for (size_t i = 0; (op = each(tps, i)); i++) {
+        if (!op->tps)
+            continue;
+        start_share(op->tps);
+        apply(op->tps);
+        renew(op->tps);
+    }
 }
 
 void tps_redis_connected(struct tps *tps, const char *run_id)

@@ -19,7 +19,8 @@ void tps_destroy(struct tps **tps);
 /* From the owner's redis_events. */
 void tps_redis_connected(struct tps *tps, const char *run_id);
 void tps_redis_disconnected(struct tps *tps);
-/* The agent has listed everything: it is told every pace that is known. */
+/* The agent has listed everything: it is told every pace that is known, and from now on the parts
+ * of the limits are agreed with other instances. Comes once. */
 void tps_attached(struct tps *tps);
 
 /* After operators_put(): the operator is served by this instance from now on. */

@@ -13,9 +13,9 @@ static uint32_t hash(const char *id)
     return h;
 }
 
-void tps_share_init(struct tps_share *s, const char *own_id, uint64_t first_beat)
+void tps_share_init(struct tps_share *s, const char *own_id, uint32_t agent, uint32_t start)
 {
-    *s = (struct tps_share){.beat = first_beat, .first_beat = first_beat};
+    *s = (struct tps_share){.beat = (uint64_t)agent << TPS_SHARE_BEAT_BITS | start};
     str_copy(s->own_id, sizeof(s->own_id), own_id, strlen(own_id));
     s->set = hash(s->own_id);
 }
@@ -202,12 +202,22 @@ void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t an
     note_since(&s->uniform_at, is_uniform(s), now);
 }
 
+static bool is_of_our_agent(const struct tps_share *s, uint64_t beat)
+{
+    return beat >> TPS_SHARE_BEAT_BITS == s->beat >> TPS_SHARE_BEAT_BITS;
+}
+
 bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat)
 {
-    bool is_ours = !own_beat || (own_beat >= s->first_beat && own_beat <= s->beat);
+    enum { SOON = 24 }; /* renewals, in which who lives has renewed itself too */
     bool may_be_old = s->may_be_old || !s->renewed_at.ns; /* a former process of ours */
     s->may_be_old = false;
-    return !is_ours && !may_be_old && own_beat < s->beat;
+    if (!own_beat || is_of_our_agent(s, own_beat) || may_be_old || own_beat > s->beat)
+        return false;
+    bool lives = s->rival_beat && own_beat != s->rival_beat && s->beat - s->rival_seen <= SOON;
+    s->rival_beat = own_beat;
+    s->rival_seen = s->beat;
+    return lives;
 }
 
 bool tps_share_may_be_doubled(const struct tps_share *s)

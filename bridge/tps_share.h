@@ -20,15 +20,16 @@
 #define TPS_SHARE_MARGIN_MS 2000      /* before its end we stop, if there are others */
 #define TPS_SHARE_SETTLE_MS 1200      /* the MNO's window, what is lent ahead, and a bit */
 #define TPS_SHARE_FRESH_MS 3000       /* Redis knew nobody: until all who send are back there */
-#define TPS_SHARE_LOOK_MS 800         /* in which another process of our name renews itself */
+#define TPS_SHARE_LOOK_MS 1300        /* in which another process of our name renews itself twice */
 #define TPS_SHARE_GAP_MS 1500         /* without a renewal: what was agreed before is stale */
+#define TPS_SHARE_BEAT_BITS 32        /* of a beat that count */
 #define TPS_SHARE_COUNT_UNKNOWN 65535 /* announced by who sends nothing */
 #define TPS_SHARE_LIMIT_UNKNOWN (-1)
 
 /* An instance as Redis describes it. */
 struct tps_share_member {
     char id[TPS_SHARE_ID_SIZE];
-    uint64_t beat;     /* changes with each renewal */
+    uint64_t beat;     /* changes with each renewal; above TPS_SHARE_BEAT_BITS: of which agent */
     int64_t left_ms;   /* until its registration ends, on the server's clock */
     uint32_t count;    /* announced */
     uint32_t set;      /* digest of the instances it sees */
@@ -52,11 +53,14 @@ struct tps_share {
     mono_t renewed_at;   /* when the last renewal that was confirmed was sent; 0: never */
     mono_t took_over_at; /* of who had our name before, the part; 0: of nobody */
     mono_t wait_until;   /* nothing is sent before: Redis may have forgotten somebody */
-    uint64_t beat, first_beat;
+    uint64_t beat;
+    uint64_t rival_beat,
+        rival_seen;  /* another's in our place, and our own beat at the time; 0: none */
     bool may_be_old; /* Redis may be an older one, with a former process of ours */
 };
 
-void tps_share_init(struct tps_share *s, const char *own_id, uint64_t first_beat);
+/* `agent`: who obeys us, below 2^31 so that a beat fits a signed number. `start`: at random. */
+void tps_share_init(struct tps_share *s, const char *own_id, uint32_t agent, uint32_t start);
 /* The count to announce with the next renewal. */
 uint32_t tps_share_announcement(const struct tps_share *s, mono_t now);
 /* A renewal that was sent at `sent` with `announced` was confirmed with this list of instances.
@@ -64,7 +68,9 @@ uint32_t tps_share_announcement(const struct tps_share *s, mono_t now);
 void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t announced,
                        uint32_t own_count, const struct tps_share_member *seen, size_t seen_count);
 /* What Redis had in our place before a renewal (0: nothing). True: another process renews itself
- * there too, so that both take one part for theirs, and is the one of the two that shall stay. */
+ * there too, so that both take one part for theirs, and is the one of the two that shall stay. Told
+ * when it did so twice: a single renewal may be one that was long under way. A process of our own
+ * agent is a former bridge that woke; the agent obeys only one. */
 bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat);
 /* Our part is that of who had our name before, and it is too early to know that it is gone. */
 bool tps_share_may_be_doubled(const struct tps_share *s);

@@ -126,6 +126,36 @@ def test_paused_while_another_attaches_does_no_harm(make_stack):
     assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
 
 
+def test_woken_in_another_ones_place_it_waits_and_leaves_it_all_of_the_limit(make_stack):
+    """Its timers are due before it can read that the pipe is closed, and anew it stands at the door: the one that is
+    attached has the part of the limit all the time."""
+    stack = make_stack(**LOAD).start()
+    key = "smpp:tps:{%s}" % stack.ids[0]
+    registered = lambda: dict(zip(*[iter(stack.redis.command("HGETALL", key))] * 2))  # noqa: E731
+    for n in range(3):
+        old = stack.bridge
+        old.pause()
+        stack.bridge = stack.make_bridge(f"bridge-{n}")
+        stack.bridge.start()
+        stack.bridge.wait_ready()
+        wait_for(lambda: stack.bridge.metric("smpp_connector_tps_share") == LOAD["tps"], 10, "it has the part", 0.02)
+        since = len(old.lines)
+        old.resume()
+        old.wait_line("starting anew", since=since)
+        old.wait_line("the bridge starts", since=since)
+        seen = set()
+        for _ in range(5):
+            value = list(registered().values())
+            wait_for(lambda: list(registered().values()) != value, 5, "it is renewed", 0.02)
+            seen |= set(registered())
+            assert stack.bridge.metric("smpp_connector_tps_share") == LOAD["tps"]
+        assert len(seen) == 1, seen
+        stack.send(20, text=unique)
+        wait_for(lambda: stack.mno.stats()["submits"] == 20 * (n + 1), 5, "it sends", 0.05)
+        old.kill()
+    assert stack.mno.stats()["binds"] == 1
+
+
 @pytest.mark.timing
 @pytest.mark.parametrize("frozen", [False, True], ids=["NATS there", "NATS frozen"])
 def test_sigterm_alone_is_quick_and_drops_no_bind(make_stack, frozen):

@@ -40,7 +40,7 @@ static void test_alone(void **state)
 {
     (void)state;
     struct tps_share s;
-    tps_share_init(&s, "a", 1);
+    tps_share_init(&s, "a", 1, 1);
     assert_int_equal(tps_share_rate(&s, LIMIT, at(0)), 0); /* Redis was not asked yet */
     renew(&s, 0, 0, NULL, 0);
     assert_int_equal(tps_share_rate(&s, LIMIT, at(0)), 0); /* a missing key is just used up */
@@ -60,7 +60,7 @@ static void test_a_restarted_process_goes_on(void **state)
     (void)state;
     struct tps_share s;
     struct tps_share_member b = other("b", 5, 2);
-    tps_share_init(&s, "a", 1);
+    tps_share_init(&s, "a", 1, 1);
     renew(&s, 0, 2, &b, 1);
     assert_int_equal(tps_share_rate(&s, LIMIT, at(0)), 50);
 }
@@ -68,29 +68,36 @@ static void test_a_restarted_process_goes_on(void **state)
 static void test_another_process_in_its_place(void **state)
 {
     (void)state;
+    const uint64_t low = (uint64_t)1 << TPS_SHARE_BEAT_BITS, high = 3 * low;
     struct tps_share s, t;
-    tps_share_init(&s, "a", 1000);
-    s.beat = 1001;
-    assert_false(tps_share_is_doubled(&s, 7)); /* a former process of ours */
+    tps_share_init(&s, "a", 2, 1000);
+    s.beat++;
+    assert_false(tps_share_is_doubled(&s, low + 7)); /* a former process of ours */
     renew(&s, 0, 2, NULL, 0);
-    for (; s.beat < 1010; s.beat++)
-        assert_false(tps_share_is_doubled(&s, s.beat - 1));
-    assert_false(tps_share_is_doubled(&s, 1000)); /* answers were lost */
+    assert_false(tps_share_is_doubled(&s, s.beat - 1));
+    assert_false(tps_share_is_doubled(&s, s.beat - 300)); /* our own agent's former bridge */
     assert_false(tps_share_is_doubled(&s, 0));
     tps_share_redis_is_new(&s, at(5000));
-    assert_false(tps_share_is_doubled(&s, 7)); /* an older one knows that former process */
-    assert_true(tps_share_is_doubled(&s, 8));
-    tps_share_init(&t, "a", 5); /* and the other one stays */
+    assert_false(tps_share_is_doubled(&s, low + 7)); /* an older one knows that former process */
+    assert_false(tps_share_is_doubled(&s, low + 8)); /* it may have been under way for long */
+    s.beat += 8;
+    assert_false(tps_share_is_doubled(&s, low + 8)); /* so may that, twice */
+    s.beat += 8;
+    assert_true(tps_share_is_doubled(&s, low + 9));
+    s.beat += 100;
+    assert_false(tps_share_is_doubled(&s, low + 10)); /* long ago */
+    assert_false(tps_share_is_doubled(&s, high + 8)); /* that one has to go */
+    tps_share_init(&t, "a", 1, 5);                    /* and the other one stays */
     renew(&t, 0, 2, NULL, 0);
-    assert_false(tps_share_is_doubled(&t, 1009));
-    assert_false(tps_share_is_doubled(&t, 1010));
+    assert_false(tps_share_is_doubled(&t, s.beat));
+    assert_false(tps_share_is_doubled(&t, s.beat + 1));
 }
 
 static void test_looks_for_another_process_before_it_begins(void **state)
 {
     (void)state;
     struct tps_share s;
-    tps_share_init(&s, "a", 1);
+    tps_share_init(&s, "a", 1, 1);
     assert_false(tps_share_may_be_doubled(&s));
     renew(&s, 0, 1, NULL, 0); /* who had the part may be there yet */
     assert_true(tps_share_may_be_doubled(&s));
@@ -98,7 +105,7 @@ static void test_looks_for_another_process_before_it_begins(void **state)
     assert_true(tps_share_may_be_doubled(&s));
     renew(&s, TPS_SHARE_LOOK_MS, 1, NULL, 0); /* it would have renewed itself by now */
     assert_false(tps_share_may_be_doubled(&s));
-    tps_share_init(&s, "a", 1);
+    tps_share_init(&s, "a", 1, 1);
     renew(&s, 0, 0, NULL, 0); /* nobody had it */
     assert_false(tps_share_may_be_doubled(&s));
 }
@@ -108,7 +115,7 @@ static void test_a_newcomer_waits_for_the_others(void **state)
     (void)state;
     struct tps_share s;
     struct tps_share_member b = other("b", 5, 1); /* sends all of it */
-    tps_share_init(&s, "a", 1);
+    tps_share_init(&s, "a", 1, 1);
     for (int64_t ms = 0; ms < 5000; ms += RENEW_MS) {
         b.beat++;
         renew(&s, ms, 0, &b, 1);
@@ -129,7 +136,7 @@ static struct tps_share two_agreed(void)
 {
     struct tps_share s;
     struct tps_share_member b = other("b", 5, 2);
-    tps_share_init(&s, "a", 1);
+    tps_share_init(&s, "a", 1, 1);
     for (int64_t ms = 0; ms < 3000; ms += RENEW_MS) {
         b.beat++;
         b.set = s.set;
@@ -144,7 +151,7 @@ static void test_says_when_it_may_take_more(void **state)
     (void)state;
     struct tps_share s;
     struct tps_share_member b = other("b", 5, 1);
-    tps_share_init(&s, "a", 1);
+    tps_share_init(&s, "a", 1, 1);
     renew(&s, 0, 0, &b, 1);
     assert_int_equal(tps_share_settles_in_ms(&s, at(0)), 0); /* no room was left yet */
     b.count = 2;
@@ -396,7 +403,7 @@ static void start(struct world *w, size_t i)
     char id[16];
     snprintf(id, sizeof(id), "pod-%zu", i);
     *in = (struct instance){.running = true, .next_ms = w->now_ms};
-    tps_share_init(&in->share, id, (uint64_t)w->now_ms * 1000 + 1);
+    tps_share_init(&in->share, id, 1, (uint32_t)w->now_ms);
 }
 
 static void stop(struct world *w, size_t i, bool says_good_bye)
