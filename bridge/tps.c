@@ -20,6 +20,9 @@
 #include "bridge/tps_renewal.h"
 #include "bridge/tps_share.h"
 
+_Static_assert(IPC_PACE_LIFE_MS <= TPS_SHARE_LIFE_MS - TPS_SHARE_MARGIN_MS,
+               "an agent whose bridge is gone stops before others take its part");
+
 enum {
     RENEW_MS = 400,
     TICK_MS = 200,
@@ -184,7 +187,7 @@ static void schedule(struct tps_operator *t, int64_t ms)
     start_timer(t, now);
 }
 
-/* Before an agent is there nothing is registered: another bridge may have the part meanwhile. */
+/* Anew at the attachment: before it nobody obeys us, and there is no agent to name. */
 static void start_share(struct tps_operator *t)
 {
     const uint8_t *instance = agent_link_agent_instance(t->tps->link);
@@ -256,7 +259,7 @@ static void on_renewed(void *arg, const struct redis_reply *reply)
 static void renew(struct tps_operator *t)
 {
     struct tps *tps = t->tps;
-    /* What is announced must be what the agent obeys. */
+    /* What is announced must be what an agent obeys; another bridge may have the part meanwhile. */
     if (t->awaits_redis || !tps->connected || t->withdrawn || !agent_link_is_attached(tps->link))
         return;
     mono_t now = loop_now(tps->loop);
@@ -277,6 +280,8 @@ static void renew(struct tps_operator *t)
 static void say_good_bye(struct tps_operator *t)
 {
     struct tps *tps = t->tps;
+    if (!t->announced) /* by us: it may be another bridge's, which has the place */
+        return;
     t->share.beat++;
     struct tps_renewal_entry good_bye = {
         .life_ms = GOOD_BYE_MS,
@@ -330,7 +335,7 @@ static void on_timer(void *arg)
         return;
     }
     bool is_settled = t->share.in_force && !tps_share_may_be_doubled(&t->share);
-    schedule(t, is_settled ? RENEW_MS : NEWCOMER_MS);
+    schedule(t, is_settled || !t->announced ? RENEW_MS : NEWCOMER_MS);
     renew(t);
 }
 

@@ -43,7 +43,7 @@ void tps_throttled(struct tps *tps, struct mno *op);
 void tps_ok(struct tps *tps, struct mno *op, uint32_t latency_us);
 
 struct tps_view {
-    bool share_known;         /* false: Redis was not asked yet, nothing may be sent */
+    bool share_known;         /* false: no agent or Redis not asked yet, nothing may be sent */
     bool redis_trusted;       /* false: the fixed share is in force because Redis is away or new */
     bool limit_known;         /* credentials came once */
     bool throttled;           /* below the share because the operator refuses */

@@ -202,27 +202,35 @@ void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t an
     note_since(&s->uniform_at, is_uniform(s), now);
 }
 
-static bool is_of_our_agent(const struct tps_share *s, uint64_t beat)
+static bool is_of_one_agent(uint64_t beat, uint64_t other)
 {
-    return beat >> TPS_SHARE_BEAT_BITS == s->beat >> TPS_SHARE_BEAT_BITS;
+    return beat >> TPS_SHARE_BEAT_BITS == other >> TPS_SHARE_BEAT_BITS;
+}
+
+/* Renewals of ours, in which who lives renews itself too. */
+static bool was_rival_seen(const struct tps_share *s)
+{
+    enum { SOON = 24 };
+    return s->rival_beat && s->beat - s->rival_seen <= SOON;
 }
 
 bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat)
 {
-    enum { SOON = 24 }; /* renewals, in which who lives has renewed itself too */
     bool may_be_old = s->may_be_old || !s->renewed_at.ns; /* a former process of ours */
     s->may_be_old = false;
-    if (!own_beat || is_of_our_agent(s, own_beat) || may_be_old || own_beat > s->beat)
+    if (!own_beat || is_of_one_agent(own_beat, s->beat) || may_be_old)
         return false;
-    bool lives = s->rival_beat && own_beat != s->rival_beat && s->beat - s->rival_seen <= SOON;
+    bool lives =
+        was_rival_seen(s) && own_beat != s->rival_beat && is_of_one_agent(own_beat, s->rival_beat);
     s->rival_beat = own_beat;
     s->rival_seen = s->beat;
-    return lives;
+    return lives && own_beat < s->beat;
 }
 
 bool tps_share_may_be_doubled(const struct tps_share *s)
 {
-    return s->took_over_at.ns && mono_diff_ms(s->renewed_at, s->took_over_at) < TPS_SHARE_LOOK_MS;
+    bool is_early = mono_diff_ms(s->renewed_at, s->took_over_at) < TPS_SHARE_LOOK_MS;
+    return s->took_over_at.ns && (is_early || was_rival_seen(s));
 }
 
 bool tps_share_tick(struct tps_share *s, mono_t now)

@@ -20,7 +20,7 @@
 #define TPS_SHARE_MARGIN_MS 2000      /* before its end we stop, if there are others */
 #define TPS_SHARE_SETTLE_MS 1200      /* the MNO's window, what is lent ahead, and a bit */
 #define TPS_SHARE_FRESH_MS 3000       /* Redis knew nobody: until all who send are back there */
-#define TPS_SHARE_LOOK_MS 1300        /* in which another process of our name renews itself twice */
+#define TPS_SHARE_LOOK_MS 800         /* in which another process of our name renews itself */
 #define TPS_SHARE_GAP_MS 1500         /* without a renewal: what was agreed before is stale */
 #define TPS_SHARE_BEAT_BITS 32        /* of a beat that count */
 #define TPS_SHARE_COUNT_UNKNOWN 65535 /* announced by who sends nothing */
@@ -72,7 +72,8 @@ void tps_share_renewed(struct tps_share *s, mono_t now, mono_t sent, uint32_t an
  * when it did so twice: a single renewal may be one that was long under way. A process of our own
  * agent is a former bridge that woke; the agent obeys only one. */
 bool tps_share_is_doubled(struct tps_share *s, uint64_t own_beat);
-/* Our part is that of who had our name before, and it is too early to know that it is gone. */
+/* Our part is that of who had our name before, and it is too early to know that it is gone, or it
+ * was seen a moment ago. */
 bool tps_share_may_be_doubled(const struct tps_share *s);
 /* Redis is another one than before, which may have forgotten what it held: nobody takes more before
  * all had the time to come back. */

@@ -12,7 +12,8 @@
 #define IPC_MINOR 5
 
 #define IPC_OPERATOR_ID_SIZE 16
-#define IPC_HOSTS_MAX 16 /* of OPERATOR.hosts */
+#define IPC_PACE_LIFE_MS 58000 /* what PACE said holds, from the bridge's last word */
+#define IPC_HOSTS_MAX 16       /* of OPERATOR.hosts */
 
 /* What identifies a submit_sm through every death and redelivery. */
 struct ipc_key {

@@ -12,6 +12,7 @@
 #include "session-agent/agent_context.h"
 #include "session-agent/bridge_records.h"
 #include "session-agent/operators.h"
+#include "session-agent/submits.h"
 
 #define TICK_MS 1000
 #define DRAIN_LOOK_MS 20
@@ -83,6 +84,21 @@ static bool on_record(void *arg, unsigned type, struct bytes body, char *error_r
 static void on_detached(void *arg)
 {
     (void)arg; /* everything goes on: that is what the agent is for */
+}
+
+static void pause_one(struct agent_operator *op, void *arg)
+{
+    (void)arg;
+    submits_pace(op->submits, 0);
+}
+
+/* No bridge renews our part of the limit, and others may take it soon. */
+static void on_alone(void *arg)
+{
+    struct agent *a = arg;
+    log_warn("no bridge was heard for long: nothing is sent until one tells the pace",
+             LOG_INT("ms", IPC_PACE_LIFE_MS));
+    operators_each(a->operators, pause_one, NULL);
 }
 
 /* --- the end --- */
@@ -202,8 +218,11 @@ static int open_link(struct agent *a, char *error_r, size_t error_size)
     struct bridge_link_options options = {.url = a->settings->ipc_url,
                                           .peer_uids = uids,
                                           .ledger_entries = ledger_capacity(a->ctx.ledger)};
-    struct bridge_link_events events = {
-        .attached = on_attached, .record = on_record, .detached = on_detached, .arg = a};
+    struct bridge_link_events events = {.attached = on_attached,
+                                        .record = on_record,
+                                        .detached = on_detached,
+                                        .alone = on_alone,
+                                        .arg = a};
     if (!agent_settings_peer_uids(a->settings, uids, &options.uid_count)) {
         snprintf(error_r, error_size, "IPC_PEER_UIDS is malformed");
         return -1;

@@ -43,6 +43,8 @@ struct bridge_link {
     uint64_t next_in;    /* running number expected */
     uint64_t next_out;
     mono_t last_heard;
+    mono_t last_word; /* of an attached bridge */
+    bool said_alone;
     mono_t last_knock; /* 0: nobody */
     mono_t last_tick;
 
@@ -149,6 +151,24 @@ static void on_down(void *arg)
     link->events.detached(link->events.arg);
 }
 
+/* --- alone --- */
+
+void bridge_link_look(struct bridge_link *link, mono_t now)
+{
+    if (link->said_alone || mono_diff_ms(now, link->last_word) < IPC_PACE_LIFE_MS)
+        return;
+    link->said_alone = true;
+    link->events.alone(link->events.arg);
+}
+
+/* What lay in the pipe while we stood still is heard after a pause, and is no news. */
+static void hear_word(struct bridge_link *link)
+{
+    bridge_link_look(link, link->last_heard);
+    link->last_word = link->last_heard;
+    link->said_alone = false;
+}
+
 /* --- introductions --- */
 
 static void on_up(void *arg, const struct ipc_peer *peer)
@@ -222,6 +242,7 @@ static bool hear_hello(struct bridge_link *link, struct bytes body)
     log_info("a bridge is attached", LOG_UINT("attachment", link->attachment),
              LOG_STR("bridgeVersion", version), LOG_UINT("bridgePid", hello.pid),
              LOG_UINT("ipcMinor", hello.minor));
+    bridge_link_look(link, clock_mono());
     link->events.attached(link->events.arg);
     return true;
 }
@@ -280,6 +301,8 @@ static void on_message(void *arg, const uint8_t *data, size_t len)
     }
     link->next_in++;
     link->last_heard = clock_mono();
+    if (link->state == LINK_ATTACHED)
+        hear_word(link);
     unsigned type;
     struct bytes body;
     while (ipc_batch_next(&batch, &type, &body)) {
@@ -303,6 +326,7 @@ static void on_tick(void *arg)
     struct bridge_link *link = arg;
     mono_t now = clock_mono();
     timer_start_ms(&link->tick, HEARTBEAT_MS);
+    bridge_link_look(link, now);
     bool stood_still = mono_diff_ms(now, link->last_tick) > PAUSED_MS;
     link->last_tick = now;
     if (stood_still) /* it is our silence: NNG's threads may not have read yet what lies there */
@@ -331,7 +355,7 @@ int bridge_link_create(struct loop *loop, const struct bridge_link_options *opti
     link->events = *events;
     link->ledger_entries = options->ledger_entries;
     link->started_ms = clock_wall_ms();
-    link->last_tick = clock_mono();
+    link->last_tick = link->last_word = clock_mono();
     memcpy(link->instance, options->instance, sizeof(link->instance));
     link->flush = (struct loop_hook){.fn = on_turn_end, .arg = link};
     timer_init(&link->tick, loop, on_tick, link);

@@ -21,6 +21,8 @@ struct bridge_link_events {
     bool (*record)(void *arg, unsigned type, struct bytes body, char *error_r, size_t error_size);
     /* It is gone, for whatever reason. */
     void (*detached)(void *arg);
+    /* For IPC_PACE_LIFE_MS no attached bridge was heard. Said before anything of a later one. */
+    void (*alone)(void *arg);
     void *arg;
 };
 
@@ -43,6 +45,8 @@ void bridge_link_destroy(struct bridge_link **link);
 void bridge_link_allow(struct bridge_link *link, const uint32_t *uids, size_t count);
 
 bool bridge_link_is_attached(const struct bridge_link *link);
+/* Says `alone` if it is time: for those who act before the link itself may have looked. */
+void bridge_link_look(struct bridge_link *link, mono_t now);
 /* Sends what was collected now; for a last word. */
 void bridge_link_flush(struct bridge_link *link);
 

@@ -440,6 +440,7 @@ void submits_pump(struct submits *s)
 {
     mono_t now = clock_mono();
     int64_t wait_ns = 0;
+    bridge_link_look(s->op->ctx->link, now);
     s->path_stalled = is_any_held(s, now);
     if (submit_queue_count(s->queue) > 0)
         expire(s, clock_wall_ms());

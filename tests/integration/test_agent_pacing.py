@@ -1,16 +1,18 @@
 """The agent's pacer, between a scripted bridge and a scripted MNO."""
 import socket
 import threading
+import time
 
 import pytest
 
-from harness.fake_bridge import ACCEPTED, REFUSED, operator_id, submit_body
+from harness.fake_bridge import ACCEPTED, REFUSED, FakeBridge, operator_id, submit_body
 from harness.ipc import now_ms, record
 from harness.process import wait_for
 from harness.smsc import BIND_TRANSCEIVER, SUBMIT_SM, Smsc
 
 OP = operator_id(1)
-SUBMITS_SENT, TPS_PEAK = 7, 18
+SUBMITS_SENT, TPS_PEAK, PACER_LIMIT = 7, 18, 23
+PACE_LIFE_S = 58  # IPC_PACE_LIFE_MS
 
 
 @pytest.fixture
@@ -98,3 +100,42 @@ def test_segments_and_retries_cost_a_token_each(declared, smsc):
     assert len(smsc.submits()) == 6
     wait_for(lambda: bridge.stats(OP)[SUBMITS_SENT] == 6, 5, "told")
     assert bridge.stats(OP)[TPS_PEAK] == pace
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["awake", "paused"])
+def test_without_a_bridge_the_pace_ends(agent, declared, smsc, paused):
+    """Nobody renews this instance's part of the limit, which others may take after a minute: what is queued has to wait,
+    also when the agent wakes only then."""
+    pace, count = 2, 3 * PACE_LIFE_S
+    bridge = declared(window_size=500)
+    bridge.send("PACE", operator_id=OP, per_second=pace)
+    smsc.wait_bound()
+    bridge.wait("CREDIT", slots=1000)
+    keys = [bridge.submit(OP, not_after_s=300) for _ in range(count)]
+    wait_for(lambda: len(smsc.submits()) >= pace, 10, "some are sent")
+    bridge.die()
+    died = time.monotonic()
+    agent.wait_line("the bridge is gone")
+    if paused:
+        agent.pause()
+        sent = len(smsc.submits())
+        wait_for(lambda: time.monotonic() - died > PACE_LIFE_S + 1, PACE_LIFE_S + 10, "others have its part", 0.1)
+        agent.resume()
+        agent.wait_line("no bridge was heard for long")
+    else:
+        agent.wait_line("no bridge was heard for long", timeout=PACE_LIFE_S + 5)
+        assert PACE_LIFE_S - 1 < time.monotonic() - died < PACE_LIFE_S + 2.5
+        sent = len(smsc.submits())
+        assert sent >= pace * (PACE_LIFE_S - 3), "until then it went on"
+    again = FakeBridge(agent.ipc_url)
+    again.credentials = bridge.credentials
+    again.attach()
+    assert again.stats(OP)[PACER_LIMIT] == 0
+    again.wait("HEARTBEAT", count=3)
+    assert len(smsc.submits()) == sent < count
+    again.declare((OP, {"window_size": 500}))
+    again.send("PACE", operator_id=OP, per_second=1000)
+    for key in keys:
+        assert again.wait("OUTCOME", key=key)["kind"] == ACCEPTED
+    assert len(smsc.submits()) == count
+    again.die()

@@ -83,9 +83,11 @@ static void test_another_process_in_its_place(void **state)
     s.beat += 8;
     assert_false(tps_share_is_doubled(&s, low + 8)); /* so may that, twice */
     s.beat += 8;
-    assert_true(tps_share_is_doubled(&s, low + 9));
+    assert_false(tps_share_is_doubled(&s, low / 2 + 9)); /* and one of each of two that are dead */
+    assert_false(tps_share_is_doubled(&s, low + 9));
+    assert_true(tps_share_is_doubled(&s, low + 10));
     s.beat += 100;
-    assert_false(tps_share_is_doubled(&s, low + 10)); /* long ago */
+    assert_false(tps_share_is_doubled(&s, low + 11)); /* long ago */
     assert_false(tps_share_is_doubled(&s, high + 8)); /* that one has to go */
     tps_share_init(&t, "a", 1, 5);                    /* and the other one stays */
     renew(&t, 0, 2, NULL, 0);
@@ -104,6 +106,10 @@ static void test_looks_for_another_process_before_it_begins(void **state)
     renew(&s, TPS_SHARE_LOOK_MS - 1, 1, NULL, 0);
     assert_true(tps_share_may_be_doubled(&s));
     renew(&s, TPS_SHARE_LOOK_MS, 1, NULL, 0); /* it would have renewed itself by now */
+    assert_false(tps_share_may_be_doubled(&s));
+    assert_false(tps_share_is_doubled(&s, (uint64_t)7 << TPS_SHARE_BEAT_BITS)); /* as it did */
+    assert_true(tps_share_may_be_doubled(&s));
+    s.beat += 30;
     assert_false(tps_share_may_be_doubled(&s));
     tps_share_init(&s, "a", 1, 1);
     renew(&s, 0, 0, NULL, 0); /* nobody had it */
