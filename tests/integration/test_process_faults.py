@@ -3,6 +3,7 @@ import resource
 import signal
 import time
 
+from harness.memory import busy_loop, needs_root
 from harness.process import wait_for
 from harness.programs import Agent
 from harness.smsc import SUBMIT_SM, Smsc
@@ -31,6 +32,31 @@ def test_bridge_aborts_and_hangs(make_stack):
     all_have_an_event(stack, ids)
     stats = stack.mno.stats()
     assert stats["submits"] == 1000 and stats["duplicates"] == 0 and stats["binds"] == 1, stats
+
+
+@needs_root
+def test_bridge_hangs_in_a_busy_loop(make_stack):
+    """Its other threads go on, so that NATS has no doubts about it. No probe has an answer, SIGTERM neither; a new
+    one attaches while it turns, and let go it makes way."""
+    stack = make_stack(mno_options=MNO, tps=400).start()
+    ids = stack.send(1500, text=unique)
+    wait_for(lambda: stack.mno.stats()["submits"] > 200, 20, "some are sent")
+    old = stack.bridge
+    with busy_loop(old, "loop_lag_note"):
+        wait_for(lambda: old.http("/health", timeout=3.0)[0] != 200, 30, "the liveness probe sees it")
+        used = old.cpu_seconds()
+        wait_for(lambda: old.cpu_seconds() > used + 0.5, 30, "it turns")
+        old.send_signal(signal.SIGTERM)
+        stack.bridge = stack.make_bridge("bridge-2").start()
+        stack.bridge.wait_ready()
+        sent = stack.mno.stats()["submits"]
+        wait_for(lambda: stack.mno.stats()["submits"] > sent + 300, 30, "the new one sends")
+        assert old.http("/health", timeout=3.0)[0] != 200 and old.alive()
+    assert old.wait(10) == 75
+    all_have_an_event(stack, ids)
+    assert sorted(e["messageId"] for e in stack.dlr_events()) == sorted(ids)
+    stats = stack.mno.stats()
+    assert stats["submits"] == 1500 and stats["duplicates"] == 0 and stats["binds"] == 1, stats
 
 
 def test_agent_paused_while_the_mno_gives_up(make_stack):
