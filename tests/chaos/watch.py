@@ -38,15 +38,6 @@ class Kubelet(Repeating):
                     restart()
 
 
-def anonymous_kib(pid):
-    """Memory of its own: without the ledger, which is a file."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        for line in f:
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1])
-    return 0
-
-
 class Sampler(Repeating):
     """samples.jsonl: once a second the memory of both, and the bridge's count of unknown outcomes."""
 
@@ -58,8 +49,8 @@ class Sampler(Repeating):
     def once(self):
         bridge, agent = self.stack.bridge, self.stack.agent
         try:
-            row = {"agent": agent.pid, "agentKib": anonymous_kib(agent.pid),
-                   "bridge": bridge.pid, "bridgeKib": anonymous_kib(bridge.pid)}
+            row = {"agent": agent.pid, "agentKib": agent.anonymous_kib(),
+                   "bridge": bridge.pid, "bridgeKib": bridge.anonymous_kib()}
         except OSError:  # it has just died
             return
         status, text = bridge.http("/metrics", timeout=0.5)

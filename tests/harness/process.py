@@ -182,9 +182,16 @@ class Process:
             raise Deadline(f"{self.name} did not end within {timeout} s of signal {number}")
 
     def rss_kib(self):
+        return self._status_kib("VmRSS")
+
+    def anonymous_kib(self):
+        """Memory of its own: without mapped files, the agent's ledger among them."""
+        return self._status_kib("RssAnon")
+
+    def _status_kib(self, name):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
             for line in f:
-                if line.startswith("VmRSS:"):
+                if line.startswith(name + ":"):
                     return int(line.split()[1])
         return 0
 
