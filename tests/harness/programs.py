@@ -84,7 +84,19 @@ class OperatorMgmtSim(Process):
         super().start()
         ready = json.loads(self.wait_line('"ready"', since=since))
         self.port = int(str(ready.get("https", ready.get("port"))).rsplit(":", 1)[-1])
+        self.control_port = int(ready["control"].rsplit(":", 1)[1])
         return self
+
+    def control(self, line):
+        answer = control(self.control_port, line)
+        assert answer["ok"], answer
+        return answer
+
+    def restart(self):
+        """Another process in its place, on the same port, without a fault."""
+        self.kill()
+        self.argv[self.argv.index("--listen") + 1] = f"127.0.0.1:{self.port}"
+        return self.start()
 
     def bridge_environment(self):
         d = self.directory

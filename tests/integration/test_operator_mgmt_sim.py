@@ -27,8 +27,6 @@ class Endpoint(OperatorMgmtSim):
 
     def start(self):
         super().start()
-        ready = json.loads(self.wait_line('"ready"'))
-        self.control_port = int(ready["control"].rsplit(":", 1)[1])
         self.trust = self.client()
         return self
 
@@ -50,11 +48,6 @@ class Endpoint(OperatorMgmtSim):
             return answer.status, answer.read()
         finally:
             connection.close()
-
-    def command(self, line):
-        answer = control(self.control_port, line)
-        assert answer["ok"], answer
-        return answer
 
 
 @pytest.fixture
@@ -104,7 +97,7 @@ def test_a_client_certificate_is_required(start, client):
     with pytest.raises((ssl.SSLError, ConnectionError)):
         sim.get(trust=sim.client(client))
     assert sim.get()[0] == 200
-    assert sim.command("stats")["handshake_failures"] == 1
+    assert sim.control("stats")["handshake_failures"] == 1
 
 
 @pytest.mark.parametrize("certificate, reason", [
@@ -114,7 +107,7 @@ def test_wrong_server_certificates(start, certificate, reason):
     sim = start("--server-cert", certificate)
     with pytest.raises(ssl.SSLCertVerificationError, match=reason):
         sim.get()
-    sim.command("server-cert server")
+    sim.control("server-cert server")
     assert sim.get()[0] == 200
 
 
@@ -147,17 +140,17 @@ def test_faults_in_the_answer(start, fault):
     ("hang-handshake", TimeoutError)])
 def test_faults_of_the_connection(start, fault, error):
     sim = start()
-    sim.command(f"fault {fault}")
+    sim.control(f"fault {fault}")
     with pytest.raises(error):
         sim.get(timeout=0.5)
-    sim.command("clear")
+    sim.control("clear")
     assert sim.get()[0] == 200
 
 
 def test_slow_and_dripping_answers(start):
     sim = start()
     for fault in ("slow 200", "drip 2"):
-        sim.command(f"fault {fault} times=1")
+        sim.control(f"fault {fault} times=1")
         began = time.monotonic()
         assert json.loads(sim.get()[1])["operatorId"] == ALPHA
         assert time.monotonic() - began >= 0.2
@@ -165,10 +158,10 @@ def test_slow_and_dripping_answers(start):
 
 def test_down_and_up(start):
     sim = start()
-    sim.command("down")
+    sim.control("down")
     with pytest.raises(ConnectionRefusedError):
         sim.get()
-    sim.command("up")
+    sim.control("up")
     assert sim.get()[0] == 200
 
 
@@ -193,4 +186,4 @@ def test_a_thousand_operators_at_once(start):
     with concurrent.futures.ThreadPoolExecutor(1000) as pool:
         answers = list(pool.map(lambda _: sim.get(timeout=60)[0], range(1000)))
     assert answers == [200] * 1000
-    wait_for(lambda: sim.command("stats")["requests"] == 1000, 5, "all are counted")
+    wait_for(lambda: sim.control("stats")["requests"] == 1000, 5, "all are counted")
