@@ -71,11 +71,10 @@ struct connection {
     natsConnection *nc;
     natsSubscription *sub;
     char inbox[64];
-    int ahead;                /* the delivery thread's: messages that are certain to follow */
-    _Atomic bool closed;      /* it is over */
-    _Atomic bool let_go;      /* and nats.c has called back for the last time */
-    _Atomic bool quiet;       /* the subscription delivers no more */
-    _Atomic bool not_allowed; /* our inbox may not be subscribed */
+    int ahead;           /* the delivery thread's: messages that are certain to follow */
+    _Atomic bool closed; /* it is over */
+    _Atomic bool let_go; /* and nats.c has called back for the last time */
+    _Atomic bool quiet;  /* the subscription delivers no more */
 };
 
 /* --- on the loop --- */
@@ -198,10 +197,6 @@ static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus statu
     (void)sub;
     if (natsConnection_GetLastError(nc, &text) == NATS_OK || !text || *text == '\0')
         text = natsStatus_GetText(status);
-    if (strstr(text, "Permissions Violation for Subscription")) {
-        atomic_store(&c->not_allowed, true);
-        jetstream_queue_wake(c->link->queue);
-    }
     char copy[256]; /* the reading thread may write the next error into `text` just now */
     (void)str_copy(copy, sizeof(copy), text, strnlen(text, sizeof(copy) - 1));
     link_tell(c->link, JETSTREAM_MAIL_COMPLAINT, copy);
@@ -259,6 +254,8 @@ static natsStatus set_options(const struct jetstream_link *link, natsOptions *o,
 static void explain(char *reason, size_t size, const char *url, natsStatus s)
 {
     const char *text = nats_GetLastError(NULL);
+    if (s == NATS_NOT_PERMITTED) /* by subscribe() */
+        text = "the user may not subscribe to _INBOX.>";
     jetstream_servers_explain(url, text && *text ? text : natsStatus_GetText(s), reason, size);
 }
 
@@ -280,7 +277,14 @@ static natsStatus subscribe(struct connection *c)
         s = natsSubscription_SetOnCompleteCB(c->sub, on_quiet, c);
     else
         atomic_store(&c->quiet, true);
-    return s == NATS_OK ? natsConnection_FlushTimeout(c->nc, CONNECT_TIMEOUT_MS) : s;
+    if (s == NATS_OK)
+        s = natsConnection_FlushTimeout(c->nc, CONNECT_TIMEOUT_MS);
+    /* What the server has against it is here by now, and no later error in its place. */
+    const char *text = NULL;
+    if (s == NATS_OK && natsConnection_GetLastError(c->nc, &text) != NATS_OK && text &&
+        strstr(text, "Permissions Violation for Subscription"))
+        s = NATS_NOT_PERMITTED;
+    return s;
 }
 
 static bool wait_for(const _Atomic bool *flag)
@@ -443,8 +447,7 @@ static void connection_serve(struct connection *c)
 {
     struct jetstream_link *link = c->link;
     bool alive = jetstream_ack_log_replay(link->ack_log, replay_ack, c);
-    while (alive && !atomic_load(&c->closed) && !atomic_load(&c->not_allowed) &&
-           link_goes_on(link)) {
+    while (alive && !atomic_load(&c->closed) && link_goes_on(link)) {
         const struct jetstream_command *command = jetstream_queue_next(link->queue, IDLE_WAIT_MS);
         if (!command)
             continue;
@@ -462,9 +465,7 @@ static void why_lost(struct connection *c, char *reason, size_t size)
 {
     const char *text = NULL;
     struct str_out out = str_out(reason, size);
-    if (atomic_load(&c->not_allowed))
-        str_puts(&out, "NATS: the user may not subscribe to _INBOX.>");
-    else if (natsConnection_GetLastError(c->nc, &text) != NATS_OK && text && *text)
+    if (natsConnection_GetLastError(c->nc, &text) != NATS_OK && text && *text)
         str_putf(&out, "NATS connection lost: %s", text);
     else
         str_puts(&out, "NATS connection lost");
