@@ -54,9 +54,9 @@ struct tps_share {
     mono_t took_over_at; /* of who had our name before, the part; 0: of nobody */
     mono_t wait_until;   /* nothing is sent before: Redis may have forgotten somebody */
     uint64_t beat;
-    uint64_t rival_beat,
-        rival_seen;  /* another's in our place, and our own beat at the time; 0: none */
-    bool may_be_old; /* Redis may be an older one, with a former process of ours */
+    uint64_t rival_beat; /* another's in our place; 0: none */
+    uint64_t rival_seen; /* our own beat at the time */
+    bool may_be_old;     /* Redis may be an older one, with a former process of ours */
 };
 
 /* `agent`: who obeys us, below 2^31 so that a beat fits a signed number. `start`: at random. */
