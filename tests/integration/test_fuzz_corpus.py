@@ -226,6 +226,26 @@ def send_batch(pipe, *records):
         pass
 
 
+def talk_nonsense(sender, peer, attached, goes_on, end):
+    """All of it, over this pipe and over a new one after each that ends; how many batches ended theirs."""
+    ended = 0
+    for name, octets, must_end in batches(sender):
+        send_batch(peer, octets)
+        alive = goes_on(peer)
+        assert must_end is None or alive != must_end, name
+        if not alive:
+            ended += 1
+            end(peer)
+            peer = attached()
+    for raw in [raw for _, raw in kept("ipc")] + BEHIND_THE_FRAME:
+        send(peer, raw)
+        if not goes_on(peer):
+            end(peer)
+            peer = attached()
+    end(peer)
+    return ended
+
+
 def test_a_bridge_talks_nonsense(agent, smsc):
     """Operators 1 and 2, of whom the kept records tell, and a third one whose traffic goes on."""
     third, mno = operator_id(0x77), Smsc()
@@ -255,21 +275,8 @@ def test_a_bridge_talks_nonsense(agent, smsc):
         return bool(outcomes)
     bridge = attached()
     bridge.session_state(third, 3)
-    memory, ended = Memory(agent), 0
-    for name, octets, must_end in batches("BRIDGE"):
-        send_batch(bridge, octets)
-        alive = goes_on(bridge)
-        assert must_end is None or alive != must_end, name
-        if not alive:
-            ended += 1
-            bridge.die()
-            bridge = attached()
-    for raw in [raw for _, raw in kept("ipc")] + BEHIND_THE_FRAME:
-        send(bridge, raw)
-        if not goes_on(bridge):
-            bridge.die()
-            bridge = attached()
-    bridge.die()
+    memory = Memory(agent)
+    ended = talk_nonsense("BRIDGE", bridge, attached, goes_on, FakeBridge.die)
     assert ended > 100
     assert len(mno.connections) == len(mno.binds()) == 1 and not mno.connections[0].closed.is_set()
     memory.has_not_grown()
@@ -300,21 +307,8 @@ def test_an_agent_talks_nonsense(make_stack):
         agent = FakeAgent(stack.agent.ipc_url).accept()
         agent.attach()
         return agent
-    agent, ended, memory = attached(), 0, Memory(stack.bridge)
-    for name, octets, must_end in batches("AGENT"):
-        send_batch(agent, octets)
-        alive = goes_on(agent)
-        assert must_end is None or alive != must_end, name
-        if not alive:
-            ended += 1
-            agent.end()
-            agent = attached()
-    for raw in [raw for _, raw in kept("ipc")] + BEHIND_THE_FRAME:
-        send(agent, raw)
-        if not goes_on(agent):
-            agent.end()
-            agent = attached()
-    agent.end()
+    agent, memory = attached(), Memory(stack.bridge)
+    ended = talk_nonsense("AGENT", agent, attached, goes_on, FakeAgent.end)
     assert ended > 100
     stack.agent.start()
     stack.bridge.wait_ready()
